@@ -1,0 +1,1 @@
+"""What the control plane knows: instances, operations, platforms. Imports neither Celery nor Flask."""

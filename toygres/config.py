@@ -1,0 +1,127 @@
+"""Every setting, once: its type, its default and one sentence. The environment wins over a running `up`."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from toygres.errors import Misconfigured
+from toygres.home import Home
+
+
+class RunningUp(PydanticBaseSettingsSource):
+    """The addresses that the home's `up` wrote down, so that other commands find it without a variable."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """One field's value; unused, since all come at once."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Every setting that a running `up` hands on."""
+        written = Home.find().read_running().get("settings", {})
+        return {name: value for name, value in written.items() if name in self.settings_cls.model_fields}
+
+
+class Settings(BaseSettings):
+    """What can be set, from `TOYGRES_<NAME>` unless an alias says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="TOYGRES_", populate_by_name=True, frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=lambda: Home.find().path, description="The folder that holds all state.")
+    database_url: SecretStr | None = Field(
+        None, validation_alias="DATABASE_URL", description="The metadata DB; `up` starts one of its own when unset."
+    )
+    redis_url: SecretStr | None = Field(
+        None, validation_alias="REDIS_URL", description="The broker; `up` starts a Valkey of its own when unset."
+    )
+    redis_prefix: str = Field("toygres:", description="What each of our keys in a shared Redis begins with.")
+    bind: str = Field("127.0.0.1", description="The address that the API, the page and Flower listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="The port of the API and the page; 0 takes a free one.")
+    flower_port: int = Field(5555, ge=0, le=65535, description="Flower's port; 0 takes a free one.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Host names, beside loopback's, that requests may name; separated by commas."
+    )
+    platform: str = Field("local", description="The platform for requests that name none.")
+    instance_ports: Annotated[range, NoDecode] = Field(
+        range(20000, 21000), description="Ports for local instances, as FIRST-LAST."
+    )
+    pg_bindirs: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="More PostgreSQL `bin` folders for the local platform; separated by ':'."
+    )
+    secret_keys: SecretStr | None = Field(
+        None, description="Fernet keys for passwords on their way, newest first, separated by commas; else the home's."
+    )
+    worker_slots: PositiveInt = Field(16, description="Steps that one worker runs at a time.")
+    step_attempts: PositiveInt = Field(5, description="Attempts of a step before its operation fails.")
+    server_start_seconds: PositiveFloat = Field(120.0, description="How long a server may take to accept clients.")
+    server_stop_seconds: PositiveFloat = Field(60.0, description="How long a server may take to stop.")
+    login_seconds: PositiveFloat = Field(30.0, description="How long the first login may take to succeed.")
+    operation_seconds: PositiveFloat = Field(900.0, description="How long an operation may take, undoing aside.")
+    undo_seconds: PositiveFloat = Field(600.0, description="How long cleaning up may take before `cleanup` takes over.")
+    log_level: str = Field("info", description="The least important lines to log: debug, info, warning or error.")
+    log_format: str = Field("auto", description="`json`, `console`, or `auto`: console on a terminal.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *_: Any, init_settings: Any, env_settings: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then a running `up`."""
+        return (init_settings, env_settings, RunningUp(settings_cls))
+
+    @field_validator("instance_ports", mode="before")
+    @classmethod
+    def _read_ports(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        first, _, last = value.partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            raise ValueError("write it as FIRST-LAST, such as 20000-20999")
+        ports = range(int(first), int(last or first) + 1)
+        if not ports or ports[0] < 1024 or ports[-1] > 65535:
+            raise ValueError("FIRST must not be above LAST, and both lie in 1024 to 65535")
+        return ports
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _read_hosts(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("pg_bindirs", mode="before")
+    @classmethod
+    def _read_folders(cls, value: Any) -> Any:
+        return tuple(Path(part) for part in value.split(":") if part) if isinstance(value, str) else value
+
+    @property
+    def home_folder(self) -> Home:
+        """The home, with its files by name."""
+        return Home(self.home)
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings as this process sees them. Raises Misconfigured, naming each wrong variable."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as invalid:
+        wrong = "; ".join(f"{_variable(error['loc'])}: {error['msg']}" for error in invalid.errors())
+        raise Misconfigured(f"Wrong setting: {wrong}.", "Correct the environment and start again.") from None
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings that this process began with."""
+    return load()
+
+
+def variable(name: str) -> str:
+    """The environment variable behind the setting `name`."""
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else f"TOYGRES_{name.upper()}"
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0])
+    return variable(name) if name in Settings.model_fields else name.upper()

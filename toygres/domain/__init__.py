@@ -1,0 +1,1 @@
+"""Pure values and rules: what an instance and an operation are."""

@@ -1,0 +1,106 @@
+"""Where Toygres keeps its state on this machine: one folder, and what each file in it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+ENVIRONMENT_VARIABLE = "TOYGRES_HOME"
+
+
+def default_home() -> Path:
+    """`/var/lib/toygres` as root, else the platform's user-data folder."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/toygres")
+    return platformdirs.user_data_path("toygres", appauthor=False)
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder and its files. Making one touches nothing on disk."""
+
+    path: Path
+
+    @classmethod
+    def find(cls) -> Home:
+        """The home named by TOYGRES_HOME, else the default one."""
+        named = os.environ.get(ENVIRONMENT_VARIABLE)
+        return cls(Path(named).expanduser().absolute() if named else default_home())
+
+    @property
+    def token(self) -> Path:
+        """The API's bearer token, 0600."""
+        return self.path / "token"
+
+    @property
+    def secret_keys(self) -> Path:
+        """The keys that encrypt passwords on their way, one to a line, newest first, 0600."""
+        return self.path / "secret-keys"
+
+    @property
+    def flower_config(self) -> Path:
+        """Flower's options with its password, 0600."""
+        return self.path / "flowerconfig.py"
+
+    @property
+    def running(self) -> Path:
+        """Where a running `up` can be found, as JSON, 0600."""
+        return self.path / "running.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one `up` of this home for as long as it lives."""
+        return self.path / "up.lock"
+
+    @property
+    def resume(self) -> Path:
+        """Which instances the next `up` is to start, as JSON."""
+        return self.path / "resume.json"
+
+    @property
+    def place(self) -> Path:
+        """Where servers live when they can't live in the home, as JSON."""
+        return self.path / "place.json"
+
+    @property
+    def logs(self) -> Path:
+        """One log file for each process of the control plane."""
+        return self.path / "logs"
+
+    @property
+    def broker(self) -> Path:
+        """The embedded Valkey's append-only file."""
+        return self.path / "broker"
+
+    def make(self) -> None:
+        """Create the folder, 0700, where it is missing."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.logs.mkdir(mode=0o700, exist_ok=True)
+
+    def read_running(self) -> dict[str, Any]:
+        """What the last `up` wrote about itself: empty when there is none. Doesn't say that it lives."""
+        try:
+            found = json.loads(self.running.read_text())
+        except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def write_private(path: Path, text: str) -> None:
+    """Put `text` into `path`, 0600 from its first byte, whole or not at all."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise

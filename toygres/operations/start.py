@@ -1,0 +1,28 @@
+"""Start: run the server of a stopped instance; ready once a client has logged in."""
+
+from __future__ import annotations
+
+from toygres.domain.instance import InstanceState
+from toygres.domain.operation import Operation, Step, Within
+from toygres.operations.context import Context
+from toygres.operations.create import apply_server, await_server, verify_login
+
+
+def stop_server_again(ctx: Context) -> None:
+    """Stop the server that couldn't be brought up."""
+    ctx.platform.stop_server(ctx.target)
+
+
+START = Operation(
+    kind="start",
+    title="Start a stopped instance",
+    allowed_from=frozenset({InstanceState.STOPPED}),
+    gives=InstanceState.READY,
+    otherwise=InstanceState.STOPPED,
+    when_cancelled=InstanceState.STOPPED,
+    steps=(
+        Step(apply_server, undo=stop_server_again),
+        Step(await_server, within=Within.SERVER_START),
+        Step(verify_login, within=Within.LOGIN),
+    ),
+)

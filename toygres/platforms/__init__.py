@@ -1,0 +1,1 @@
+"""Where instances live: one protocol, and the platforms by name."""

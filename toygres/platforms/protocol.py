@@ -1,0 +1,158 @@
+"""What a platform must do; the only way in which anything else touches one.
+
+`apply_…` makes what is missing and is safe twice; `remove_…` takes absence for success; both are refused
+(`Refused` with cause FencedOff) when `fence` is below the highest that the instance's objects have seen, so
+that a late step of a lost claim can't write. They raise `Refused` when trying again can't help, and anything
+else (OSError, …) when it may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from threading import Event
+from typing import Protocol
+from uuid import UUID
+
+from toygres.domain.instance import Credentials, Endpoint, Instance
+from toygres.errors import Cause
+
+
+class ServerPhase(StrEnum):
+    """What is to be seen of a server."""
+
+    ABSENT = "absent"
+    STARTING = "starting"
+    UP = "up"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerStatus:
+    """A server as the platform sees it; `cause` says why it isn't up (BROKEN: it won't come up by itself)."""
+
+    phase: ServerPhase
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A server parameter that may be set, as PostgreSQL describes it (`pg_settings`).
+
+    `type` is bool, integer, real, enum or string; `minimum` and `maximum` count in `unit` (`8kB`, `ms`);
+    `choices` are an enum's values; `restart` says that a change needs the server to be restarted.
+    """
+
+    name: str
+    type: str
+    unit: str
+    minimum: str
+    maximum: str
+    restart: bool
+    description: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """The least and the most that may be asked for, and what one gets who doesn't ask."""
+
+    least: int
+    most: int
+    default: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What the platform offers; whatever isn't here is refused at request time.
+
+    `enforced` names the limits that the platform really keeps (of storage, cpu, memory); asking for one
+    that isn't enforced is allowed and said. `ports`, when not None, is what instances' ports come from.
+    """
+
+    kind: str
+    versions: tuple[str, ...]
+    default_version: str
+    tls: bool
+    enforced: frozenset[str]
+    storage_bytes: Bounds
+    cpu_millicores: Bounds
+    memory_bytes: Bounds
+    ports: range | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a step acts on: the instance, the fence of its claim, and whose objects they are."""
+
+    instance: Instance
+    fence: int
+    operation_id: UUID
+    installation_id: UUID
+
+
+class Platform(Protocol):
+    """Where instances live."""
+
+    name: str
+
+    def identity(self) -> str:
+        """What makes this place this one and no other; stored at first use."""
+
+    def capabilities(self) -> Capabilities:
+        """What can be asked for here."""
+
+    def check(self) -> None:
+        """Return when the platform can work now; raise Unavailable when it can't."""
+
+    def port_in_use(self, port: int) -> bool:
+        """Whether something already listens on `port`."""
+
+    def apply_credentials(self, target: Target, credentials: Callable[[], Credentials]) -> None:
+        """Keep the credentials for clients; ones that exist for this instance's ID are never replaced."""
+
+    def remove_credentials(self, target: Target) -> None:
+        """Forget the credentials."""
+
+    def apply_storage(self, target: Target) -> None:
+        """Make the instance's storage."""
+
+    def remove_storage(self, target: Target) -> None:
+        """Delete the instance's storage and the data in it."""
+
+    def apply_server(self, target: Target) -> None:
+        """Configure and run the server; doesn't wait until it accepts clients."""
+
+    def stop_server(self, target: Target) -> None:
+        """Tell the server to stop properly; doesn't wait, and leaves its data."""
+
+    def remove_server(self, target: Target) -> None:
+        """End the server and forget its configuration; returns once no process of it is left."""
+
+    def apply_service(self, target: Target) -> Endpoint:
+        """Make the server reachable for clients."""
+
+    def remove_service(self, target: Target) -> None:
+        """Make it unreachable."""
+
+    def observe(self, instance: Instance) -> ServerStatus:
+        """The server as it is now."""
+
+    def credentials(self, instance: Instance) -> Credentials | None:
+        """What `apply_credentials` kept; None when there is nothing."""
+
+    def evidence(self, instance: Instance) -> tuple[str, ...]:
+        """The server's last log lines, oldest first, without secrets; empty when there is no server."""
+
+    def objects(self, instance_id: UUID) -> Sequence[str]:
+        """Whatever exists for the instance, as a person would name it: a process, a folder, a file."""
+
+    def watch(self, changed: Callable[[UUID], None], stop: Event) -> None:
+        """Call `changed` with an instance's ID whenever its server changed, until `stop` is set.
+
+        Blocks; wakes without polling. Looks at every instance once when it begins.
+        """
