@@ -1,0 +1,175 @@
+"""What every test may ask for: a metadata DB of its own, a home, and services on real parts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+from psycopg import sql
+
+# Before anything of ours is imported: no setting of the tester's may reach a test.
+for _name in [name for name in os.environ if name.startswith("TOYGRES_") or name in ("DATABASE_URL", "REDIS_URL")]:
+    if not _name.startswith("TOYGRES_TEST_"):
+        del os.environ[_name]
+
+from toygres.config import Settings, load
+from toygres.home import Home, write_private
+from toygres.platforms.local import place
+from toygres.processes.child import Command
+from toygres.processes.metadata import Metadata
+from toygres.services import Services, connect
+from toygres.store import migrate
+from toygres.store.session import Store
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where everything must run, what is left out is a failure."""
+    config.stash[_LEFT_OUT] = []
+
+
+_LEFT_OUT = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Fail the run when a test was left out although TOYGRES_TEST_NOTHING_LEFT_OUT is set."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped and os.environ.get("TOYGRES_TEST_NOTHING_LEFT_OUT"):
+        terminalreporter.write_line(f"{len(skipped)} tests were left out, and none may be.", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """The exit code that goes with the summary above."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus == 0 and reporter and reporter.stats.get("skipped") and _nothing_left_out():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _nothing_left_out() -> bool:
+    return bool(os.environ.get("TOYGRES_TEST_NOTHING_LEFT_OUT"))
+
+
+class MetadataServer:
+    """A PostgreSQL of this test process's, with one migrated database to copy from."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.template = self._create("toygres_template")
+        migrate.upgrade(self.template)
+
+    def fresh(self) -> str:
+        """The URL of a new migrated database."""
+        return self._create(f"t_{uuid4().hex[:12]}", "toygres_template")
+
+    def drop(self, url: str) -> None:
+        """Remove a database that `fresh` made."""
+        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(_name_in(url))))
+
+    def _create(self, name: str, template: str = "template0") -> str:
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        self._execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+        return self.url.replace("/postgres?", f"/{name}?")
+
+    def _execute(self, statement: sql.Composable) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def _name_in(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+@pytest.fixture(scope="session")
+def metadata_server() -> Iterator[MetadataServer]:
+    """One server for each test process; its sockets and data live where a real home's would."""
+    folder = Path(tempfile.mkdtemp(prefix="tg-meta-"))
+    home = Home(folder / "home")
+    home.make()
+    metadata = Metadata(home, place.find(home))
+    process, drain = _start(metadata.prepare())
+    try:
+        yield MetadataServer(metadata.url)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        drain.join(timeout=20)
+        process.stderr.close()
+        place.forget(home)
+        shutil.rmtree(folder)
+
+
+def _start(command: Command) -> tuple[subprocess.Popen[str], threading.Thread]:
+    """Run a PostgreSQL; returns once it says that it is ready, with the thread that empties its log."""
+    uid, gid = command.user or (None, None)
+    process = subprocess.Popen(
+        [*command.arguments, "-c", "fsync=off"],
+        env=dict(command.environment),
+        cwd=command.folder,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        user=uid,
+        group=gid,
+        extra_groups=None if uid is None else [],
+    )
+    assert process.stderr is not None
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if "ready to accept connections" in line:
+            drain = threading.Thread(target=process.stderr.read, daemon=True)
+            drain.start()
+            return process, drain
+    raise AssertionError("the metadata server didn't start:\n" + "".join(seen))
+
+
+@pytest.fixture
+def database_url(metadata_server: MetadataServer) -> Iterator[str]:
+    """A metadata DB of the test's own, migrated and empty."""
+    url = metadata_server.fresh()
+    yield url
+    metadata_server.drop(url)
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """The metadata DB of the test's own."""
+    opened = Store(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A home of the test's own, with a token and keys; what servers left outside it goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="tg-"))
+    made = Home(folder / "home")
+    made.make()
+    write_private(made.token, "test-token-0123456789")
+    write_private(made.secret_keys, Fernet.generate_key().decode() + "\n")
+    monkeypatch.setenv("TOYGRES_HOME", str(made.path))
+    yield made
+    place.forget(made)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def settings(home: Home, database_url: str) -> Settings:
+    """Settings on the test's own home and metadata DB, without a broker."""
+    return load(home=home.path, database_url=database_url)
+
+
+@pytest.fixture
+def services(settings: Settings) -> Iterator[Services]:
+    """What a process of the control plane works with, on the local platform."""
+    connected = connect(settings)
+    yield connected
+    connected.close()

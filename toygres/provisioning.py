@@ -1,0 +1,155 @@
+"""What a user may ask for: checked against what the platform offers, then written in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from toygres import offers
+from toygres.domain import ids
+from toygres.domain.instance import Instance, InstanceState
+from toygres.domain.operation import Operation
+from toygres.domain.records import OperationRecord
+from toygres.engine import cancel_unheld
+from toygres.errors import Bug, Cause, CauseCode, Conflict, Unavailable
+from toygres.offers import InstanceRequest
+from toygres.operations import CREATE, DELETE, START, STOP
+from toygres.planning import Caller, allowed, plan
+from toygres.platforms.protocol import Platform
+from toygres.secrets import new_credentials
+from toygres.services import Services
+from toygres.store import credentials, instances, operations, turns
+from toygres.store.session import Connection
+
+__all__ = [
+    "Accepted",
+    "Caller",
+    "InstanceRequest",
+    "request_cancel",
+    "request_delete",
+    "request_instance",
+    "request_start",
+    "request_stop",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """What a request came to: the instance, and the operation that was opened for it."""
+
+    instance: Instance
+    operation: OperationRecord
+
+
+def request_instance(services: Services, caller: Caller, request: InstanceRequest) -> Accepted:
+    """Order an instance. Raises Invalid, Conflict when the name is taken, Unavailable when no port is left."""
+    platform, spec = offers.check(services, request)
+    instance_id = ids.new()
+    chosen = plan(CREATE, instance_id, InstanceState.REQUESTED, caller, services.settings)
+    secret = services.cipher.seal(new_credentials(spec.user, request.password))
+    with services.store.transaction() as connection:
+        instances.insert(connection, instance_id, caller.project, request.name, platform.name, spec)
+        _take_port(connection, instance_id, platform)
+        operations.insert(connection, chosen)
+        credentials.put(connection, chosen.id, secret)
+    return _accepted(services, caller, instance_id, chosen.id)
+
+
+def request_delete(services: Services, caller: Caller, ref: str) -> Accepted:
+    """Order that the instance and its data be deleted; takes the place of what else is going on.
+
+    An instance that is being deleted already answers with the operation that does it. Raises NotFound.
+    """
+    found = instances.get(services.store, caller.project, ref)
+    with services.store.transaction() as connection:
+        found = instances.lock(connection, found)
+        going_on = operations.open_of(connection, found.id)
+        if going_on and going_on[1] == DELETE.kind:
+            chosen_id = going_on[0]
+        else:
+            _require(DELETE, found)
+            chosen = plan(DELETE, found.id, found.state, caller, services.settings)
+            chosen_id = chosen.id
+            if going_on:
+                turns.supersede(connection, going_on[0], chosen.id, caller.actor)
+            instances.begin(connection, found.id, InstanceState.DELETING, _going("deleted"))
+            operations.insert(connection, chosen)
+    return _accepted(services, caller, found.id, chosen_id)
+
+
+def request_start(services: Services, caller: Caller, ref: str) -> Accepted:
+    """Order that a stopped instance be started. Raises NotFound and Conflict."""
+    return _request(services, caller, ref, START, "started")
+
+
+def request_stop(services: Services, caller: Caller, ref: str) -> Accepted:
+    """Order that a ready instance be stopped; its data stays. Raises NotFound and Conflict."""
+    return _request(services, caller, ref, STOP, "stopped")
+
+
+def request_cancel(services: Services, caller: Caller, operation_id: str) -> OperationRecord:
+    """Ask that an operation be cancelled. Raises NotFound, and Conflict when it is too late."""
+    found = operations.get(services.store, caller.project, operation_id)
+    asked = operations.request_cancel(services.store, caller.project, found.id, caller.actor)
+    if not asked and found.cancel_requested_at is None:
+        raise Conflict(
+            f"The operation is {found.state.value} and can't be cancelled any more.",
+            "A delete can be cancelled only before its first step; anything else until it is undone or ended.",
+            operation_id=operation_id,
+        )
+    cancel_unheld(services, found.id)
+    return operations.get(services.store, caller.project, operation_id)
+
+
+def _request(services: Services, caller: Caller, ref: str, operation: Operation, participle: str) -> Accepted:
+    found = instances.get(services.store, caller.project, ref)
+    with services.store.transaction() as connection:
+        found = instances.lock(connection, found)
+        going_on = operations.open_of(connection, found.id)
+        if going_on:
+            raise Conflict(
+                f"{found.name} can't be {participle} now: a {going_on[1]} is going on.",
+                "Wait until it has ended, or cancel it.",
+                operation_id=ids.shown(ids.OPERATION, going_on[0]),
+            )
+        _require(operation, found)
+        chosen = plan(operation, found.id, found.state, caller, services.settings)
+        instances.begin(connection, found.id, operation.during or found.state, _going(participle))
+        operations.insert(connection, chosen)
+    return _accepted(services, caller, found.id, chosen.id)
+
+
+def _require(operation: Operation, found: Instance) -> None:
+    if not allowed(operation, found):
+        states = ", ".join(sorted(state.value for state in operation.allowed_from))
+        raise Conflict(
+            f"{found.name} is {found.state.value}: {operation.kind} isn't possible.",
+            f"It is possible when the instance is one of: {states}.",
+            instance_id=ids.shown(ids.INSTANCE, found.id),
+        )
+
+
+def _take_port(connection: Connection, instance_id: UUID, platform: Platform) -> None:
+    ports = platform.capabilities().ports
+    if ports is None:
+        return
+    if instances.take_port(connection, instance_id, platform.name, ports, platform.port_in_use) is None:
+        raise Unavailable(
+            f"All {len(ports)} ports of the platform {platform.name!r} ({ports[0]}-{ports[-1]}) belong to instances.",
+            "Delete an instance, or widen TOYGRES_INSTANCE_PORTS.",
+        )
+
+
+def _accepted(services: Services, caller: Caller, instance_id: UUID, operation_id: UUID) -> Accepted:
+    instance = instances.find(services.store, instance_id)
+    if instance is None:
+        raise Bug(f"the instance {instance_id} of an accepted request is gone")
+    return Accepted(instance=instance, operation=operations.find(services.store, caller.project, operation_id))
+
+
+def _going(participle: str) -> Cause:
+    return Cause(
+        code=CauseCode.STOPPING if participle in ("stopped", "deleted") else CauseCode.STARTING,
+        message=f"The instance is being {participle}.",
+        remedy="Follow its operation.",
+    )

@@ -1,0 +1,321 @@
+"""Claims: who may run a step. Every change is one statement whose WHERE holds its invariant.
+
+A step is claimed when it is its turn and nobody holds the operation; whoever writes afterwards must still
+hold it, which the fence tells: it grows with each claim, so a worker that lost one can't write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from toygres.domain.instance import Instance
+from toygres.errors import Cause
+from toygres.store import instances
+from toygres.store.session import Store
+
+# Seconds after which the sweep publishes what an event or a message should have carried on.
+GRACE_SECONDS = 3.0
+# Seconds between looks at a parked step while an observer is there to wake it sooner.
+LOOK_AGAIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to run one step, and what its holder must know.
+
+    `turned` says that the operation is being undone; `overdue` that its deadline has passed.
+    """
+
+    operation_id: UUID
+    kind: str
+    position: int
+    step: str
+    fence: int
+    worker: int
+    wakes: int
+    attempts: int
+    max_attempts: int
+    turned: bool
+    persistent: bool
+    overdue: bool
+    request_id: str
+    instance: Instance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """What a statement left behind: whether the operation ended, and whether it was told to cancel."""
+
+    ended: bool
+    cancelled: bool = False
+    woken: bool = False
+
+
+# An operation that ended gives its instance a state, and its name and port back when nothing is left.
+CLOSE_INSTANCE = """
+    UPDATE toygres.instances i SET
+        state = o.gives,
+        observed_generation = CASE WHEN o.state = 'succeeded' THEN i.generation ELSE i.observed_generation END,
+        endpoint = CASE WHEN o.gives IN ('deleted', 'failed') THEN NULL ELSE i.endpoint END,
+        available = o.gives = 'ready',
+        available_since = CASE WHEN o.gives = 'ready' THEN toygres.toygres_now() END,
+        available_cause = CASE WHEN o.gives = 'ready' THEN NULL ELSE o.cause END,
+        released_at = CASE WHEN o.gives IN ('deleted', 'failed')
+                           THEN coalesce(i.released_at, toygres.toygres_now()) END,
+        updated_at = toygres.toygres_now()
+    FROM {source} o WHERE i.id = o.instance_id AND o.ended_at IS NOT NULL
+"""
+
+EVENT = """
+    INSERT INTO toygres.events (project, instance_id, operation_id, step, actor, kind, data)
+    SELECT o.project, o.instance_id, o.id, {step}, {actor}, {kind}, {data} FROM {source} o
+"""
+
+_CLAIM = f"""
+WITH claimed AS (
+    UPDATE toygres.operations o SET
+        fence = o.fence + 1, owner = :worker, claimed_at = toygres.toygres_now(),
+        lease_until = toygres.toygres_now() + make_interval(secs => s.limit_seconds),
+        due_at = toygres.toygres_now() + make_interval(secs => s.limit_seconds),
+        unclaimed = 0, started_at = coalesce(o.started_at, toygres.toygres_now()), revision = o.revision + 1,
+        state = CASE WHEN o.outcome = 'succeeded' THEN 'running' ELSE 'undoing' END
+    FROM toygres.steps s
+    WHERE o.id = :operation AND s.operation_id = o.id AND s.position = o.cursor AND s.name = :step
+      AND o.ended_at IS NULL AND (o.owner IS NULL OR o.lease_until < toygres.toygres_now())
+      AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
+      AND EXISTS (SELECT FROM toygres.workers w WHERE w.id = :worker)
+    RETURNING o.*
+), step AS (
+    UPDATE toygres.steps s SET
+        state = 'running', attempts = s.attempts + 1, claimed_at = toygres.toygres_now(),
+        first_claimed_at = coalesce(s.first_claimed_at, toygres.toygres_now())
+    FROM claimed o WHERE s.operation_id = o.id AND s.position = o.cursor
+    RETURNING s.attempts
+), instance AS (
+    UPDATE toygres.instances i SET state = 'creating', updated_at = toygres.toygres_now()
+    FROM claimed o WHERE i.id = o.instance_id AND i.state = 'requested' RETURNING i.id
+), event AS ({
+    EVENT.format(
+        source="claimed",
+        step="CAST(:step AS text)",
+        actor="'worker:' || :worker",
+        kind="'step_claimed'",
+        data="jsonb_build_object('fence', o.fence, 'attempt', (SELECT attempts FROM step))",
+    )
+})
+SELECT o.kind AS operation_kind, o.cursor, o.fence AS claim_fence, o.wakes, o.outcome, o.persistent,
+       o.max_attempts, o.request_id, coalesce(o.deadline_at < toygres.toygres_now(), false) AS overdue,
+       step.attempts, {instances.COLUMNS}
+FROM claimed o CROSS JOIN step JOIN toygres.instances i ON i.id = o.instance_id
+"""
+
+# Whoever writes must still hold the claim that it was given.
+_HOLDS = "o.id = :operation AND o.cursor = :position AND o.fence = :fence AND o.owner = :worker AND o.ended_at IS NULL"
+_LET_GO = "owner = NULL, claimed_at = NULL, lease_until = NULL, revision = o.revision + 1"
+_WORKED = "s.worked + (toygres.toygres_now() - coalesce(s.claimed_at, toygres.toygres_now()))"
+
+_FINISH = f"""
+WITH finished AS (
+    UPDATE toygres.operations o SET
+        {_LET_GO}, cursor = o.cursor + 1,
+        due_at = toygres.toygres_now() + make_interval(secs => :grace),
+        ended_at = CASE WHEN o.cursor + 1 = o.nsteps AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
+                        THEN toygres.toygres_now() END,
+        state = CASE WHEN o.cursor + 1 = o.nsteps AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
+                     THEN o.outcome WHEN o.outcome = 'succeeded' THEN 'running' ELSE 'undoing' END
+    WHERE {_HOLDS} RETURNING o.*
+), step AS (
+    UPDATE toygres.steps s SET
+        state = 'done', ended_at = toygres.toygres_now(), worked = {_WORKED}, claimed_at = NULL, cause = NULL
+    FROM finished o WHERE s.operation_id = o.id AND s.position = o.cursor - 1 RETURNING s.name, s.undoes
+), undone AS (
+    UPDATE toygres.steps s SET state = 'undone'
+    FROM finished o, step WHERE s.operation_id = o.id AND s.position = step.undoes
+), next AS (
+    UPDATE toygres.steps s SET turn_at = toygres.toygres_now()
+    FROM finished o WHERE s.operation_id = o.id AND s.position = o.cursor
+), instance AS ({CLOSE_INSTANCE.format(source="finished")}
+), spent AS (
+    DELETE FROM toygres.credentials c USING finished o, step
+    WHERE c.operation_id = o.id AND (o.ended_at IS NOT NULL OR step.name = 'apply_credentials')
+), event AS ({
+    EVENT.format(
+        source="finished",
+        step="(SELECT name FROM step)",
+        actor="'worker:' || :worker",
+        kind="CASE WHEN o.ended_at IS NULL THEN 'step_done' ELSE 'operation_ended' END",
+        data="jsonb_build_object('state', o.state)",
+    )
+})
+SELECT ended_at IS NOT NULL AS ended, cancel_requested_at IS NOT NULL AND outcome = 'succeeded' AS cancelled
+FROM finished
+"""
+
+# A wake that came since the claim means: look again now.
+_PARK = f"""
+WITH parked AS (
+    UPDATE toygres.operations o SET
+        {_LET_GO}, state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END,
+        due_at = least(
+            toygres.toygres_now() + make_interval(secs => CASE WHEN o.wakes = :wakes THEN :later ELSE 0 END),
+            s.first_claimed_at + make_interval(secs => s.within_seconds), o.deadline_at)
+    FROM toygres.steps s
+    WHERE {_HOLDS} AND s.operation_id = o.id AND s.position = o.cursor
+      AND (s.within_seconds IS NULL
+           OR s.first_claimed_at + make_interval(secs => s.within_seconds) > toygres.toygres_now())
+    RETURNING o.*, s.cause AS last_cause
+), step AS (
+    UPDATE toygres.steps s SET
+        state = 'waiting', attempts = s.attempts - 1, looks = s.looks + 1, worked = {_WORKED}, claimed_at = NULL,
+        cause = CAST(:cause AS jsonb)
+    FROM parked o WHERE s.operation_id = o.id AND s.position = o.cursor RETURNING s.name
+), event AS ({
+    EVENT.format(
+        source="parked",
+        step="(SELECT name FROM step)",
+        actor="'worker:' || :worker",
+        kind="'step_waiting'",
+        data="CAST(:cause AS jsonb)",
+    )
+} WHERE o.last_cause IS DISTINCT FROM CAST(:cause AS jsonb))
+SELECT false AS ended, cancel_requested_at IS NOT NULL AND outcome = 'succeeded' AS cancelled, wakes <> :wakes AS woken
+FROM parked
+"""
+
+_TRY_LATER = f"""
+WITH failed AS (
+    UPDATE toygres.operations o SET
+        {_LET_GO}, state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END,
+        due_at = least(toygres.toygres_now() + make_interval(secs => :later), o.deadline_at)
+    WHERE {_HOLDS} RETURNING o.*
+), step AS (
+    UPDATE toygres.steps s SET state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(:cause AS jsonb)
+    FROM failed o WHERE s.operation_id = o.id AND s.position = o.cursor RETURNING s.name
+), event AS ({
+    EVENT.format(
+        source="failed",
+        step="(SELECT name FROM step)",
+        actor="'worker:' || :worker",
+        kind="'attempt_failed'",
+        data="CAST(:cause AS jsonb)",
+    )
+})
+SELECT false AS ended, cancel_requested_at IS NOT NULL AND outcome = 'succeeded' AS cancelled FROM failed
+"""
+
+_HAND_BACK = f"""
+WITH handed AS (
+    UPDATE toygres.operations o SET
+        {_LET_GO}, due_at = toygres.toygres_now() + make_interval(secs => :later),
+        state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END
+    WHERE {_HOLDS} RETURNING o.*
+)
+UPDATE toygres.steps s SET
+    state = 'waiting', attempts = greatest(s.attempts - 1, 0), worked = {_WORKED}, claimed_at = NULL
+FROM handed o WHERE s.operation_id = o.id AND s.position = o.cursor
+"""
+
+_FREE = f"""
+WITH freed AS (
+    UPDATE toygres.operations o SET
+        {_LET_GO}, due_at = toygres.toygres_now(),
+        state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END
+    WHERE o.ended_at IS NULL AND o.owner IS NOT NULL AND ({{lost}}) RETURNING o.*
+), step AS (
+    UPDATE toygres.steps s SET state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(:cause AS jsonb)
+    FROM freed o WHERE s.operation_id = o.id AND s.position = o.cursor
+), event AS ({
+    EVENT.format(source="freed", step="NULL", actor="'sweep'", kind="'claim_lost'", data="CAST(:cause AS jsonb)")
+})
+SELECT id FROM freed
+"""
+
+
+def claim(store: Store, worker: int, operation: UUID, step: str) -> Claim | None:
+    """Take the step, or None when it isn't its turn, somebody holds it, or the worker isn't known."""
+    row = store.one(_CLAIM, worker=worker, operation=operation, step=step)
+    if row is None:
+        return None
+    return Claim(
+        operation_id=operation,
+        kind=row.operation_kind,
+        position=row.cursor,
+        step=step,
+        fence=row.claim_fence,
+        worker=worker,
+        wakes=row.wakes,
+        attempts=row.attempts,
+        max_attempts=row.max_attempts,
+        turned=row.outcome != "succeeded",
+        persistent=row.persistent,
+        overdue=row.overdue,
+        request_id=row.request_id,
+        instance=instances.from_row(row),
+    )
+
+
+def finish(store: Store, held: Claim) -> Ending | None:
+    """The step is done; the last one gives the instance its state. None when the claim was lost."""
+    return _ending(store.one(_FINISH, **_match(held), grace=GRACE_SECONDS))
+
+
+def park(store: Store, held: Claim, cause: Cause, later: float = LOOK_AGAIN_SECONDS) -> Ending | None:
+    """Give the slot back and look again in `later` seconds, or when woken.
+
+    None when the claim was lost, or when the step's `within` has passed.
+    """
+    return _ending(store.one(_PARK, **_match(held), wakes=held.wakes, later=later, cause=_json(cause)))
+
+
+def try_later(store: Store, held: Claim, cause: Cause, later: float) -> Ending | None:
+    """The attempt failed; the next may begin in `later` seconds. None when the claim was lost."""
+    return _ending(store.one(_TRY_LATER, **_match(held), later=later, cause=_json(cause)))
+
+
+def hand_back(store: Store, held: Claim, later: float = 0.0) -> bool:
+    """Give the claim back unused, so that another worker takes it; False when it was lost."""
+    return store.run(_HAND_BACK, **_match(held), later=later) > 0
+
+
+def free_lapsed(store: Store, cause: Cause) -> list[UUID]:
+    """Take away every claim whose step's time limit has passed."""
+    rows = store.all(_FREE.format(lost="o.lease_until < toygres.toygres_now()"), cause=_json(cause))
+    return [row.id for row in rows]
+
+
+def free_of_dead(store: Store, cause: Cause) -> list[UUID]:
+    """Take away every claim of a worker that is no longer registered."""
+    lost = "NOT EXISTS (SELECT FROM toygres.workers w WHERE w.id = o.owner)"
+    return [row.id for row in store.all(_FREE.format(lost=lost), cause=_json(cause))]
+
+
+def free_forgotten(store: Store, worker: int, held: Collection[UUID], cause: Cause) -> list[UUID]:
+    """Take away what `worker` has but doesn't know of, so that a live worker can't hold it for ever."""
+    lost = "o.owner = :worker AND o.id <> ALL(:held)"
+    rows = store.all(_FREE.format(lost=lost), worker=worker, held=list(held), cause=_json(cause))
+    return [row.id for row in rows]
+
+
+def _match(held: Claim) -> dict[str, Any]:
+    return {
+        "operation": held.operation_id,
+        "position": held.position,
+        "fence": held.fence,
+        "worker": held.worker,
+    }
+
+
+def _ending(row: Row[Any] | None) -> Ending | None:
+    if row is None:
+        return None
+    return Ending(ended=row.ended, cancelled=row.cancelled, woken=bool(row._mapping.get("woken", False)))
+
+
+def _json(cause: Cause) -> str:
+    return json.dumps(cause.to_json())

@@ -1,0 +1,222 @@
+"""Instances: what was asked for, how it stands, and who holds a name or a port."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+from sqlalchemy.exc import IntegrityError
+
+from toygres.domain import ids
+from toygres.domain.instance import Availability, Endpoint, Instance, InstanceSpec, InstanceState
+from toygres.domain.records import Page
+from toygres.errors import Cause, Conflict, NotFound
+from toygres.store.session import Store
+
+# Every query that joins other tables names the instances' one `i`.
+COLUMNS = """
+    i.id AS instance_id, i.project AS instance_project, i.name AS instance_name, i.platform, i.spec, i.generation,
+    i.observed_generation, i.state AS instance_state, i.port, i.endpoint, i.available, i.available_since,
+    i.available_cause, i.created_at AS instance_created_at, i.updated_at AS instance_updated_at,
+    (SELECT id FROM toygres.operations WHERE instance_id = i.id AND ended_at IS NULL) AS open_operation_id
+"""
+
+# A name means the instance that holds it; when none does, the last one that failed, so that one sees why.
+_BY_NAME = f"""
+SELECT {COLUMNS} FROM toygres.instances i
+WHERE i.project = :project AND i.name = :name AND i.state <> 'deleted'
+ORDER BY i.released_at IS NULL DESC, i.id DESC LIMIT 1
+"""
+_BY_ID = f"SELECT {COLUMNS} FROM toygres.instances i WHERE i.id = :id"
+_BY_ID_IN_PROJECT = f"{_BY_ID} AND i.project = :project"
+_LOCK = "SELECT id FROM toygres.instances WHERE id = :id FOR UPDATE"
+_PAGE = f"""
+SELECT {COLUMNS} FROM toygres.instances i
+WHERE i.project = :project AND (CAST(:state AS text) IS NULL AND i.state <> 'deleted' OR i.state = :state)
+  AND (CAST(:before AS uuid) IS NULL OR i.id < :before)
+ORDER BY i.id DESC LIMIT :limit
+"""
+_INSERT = """
+INSERT INTO toygres.instances (id, project, name, platform, spec, port)
+VALUES (:id, :project, :name, :platform, CAST(:spec AS jsonb), :port)
+"""
+_AVAILABLE = """
+WITH changed AS (
+    UPDATE toygres.instances i SET available = :value, available_since = toygres.toygres_now(),
+        available_cause = CAST(:cause AS jsonb), updated_at = toygres.toygres_now()
+    WHERE i.id = :id AND i.state = 'ready' AND i.available <> :value
+      AND NOT EXISTS (SELECT FROM toygres.operations o WHERE o.instance_id = i.id AND o.ended_at IS NULL)
+    RETURNING i.*
+)
+INSERT INTO toygres.events (project, instance_id, actor, kind, data)
+SELECT project, id, 'observer', 'availability', jsonb_build_object('value', available, 'cause', available_cause)
+FROM changed
+"""
+
+
+def from_row(row: Row[Any]) -> Instance:
+    """The instance in a row that has COLUMNS."""
+    spec = dict(row.spec)
+    spec["parameters"] = MappingProxyType(dict(spec["parameters"]))
+    return Instance(
+        id=row.instance_id,
+        project=row.instance_project,
+        name=row.instance_name,
+        platform=row.platform,
+        spec=InstanceSpec(**spec),
+        generation=row.generation,
+        observed_generation=row.observed_generation,
+        state=InstanceState(row.instance_state),
+        port=row.port,
+        endpoint=Endpoint(**row.endpoint) if row.endpoint else None,
+        available=Availability(
+            value=row.available,
+            since=row.available_since,
+            cause=Cause.from_json(row.available_cause) if row.available_cause else None,
+        ),
+        operation_id=row.open_operation_id,
+        created_at=row.instance_created_at,
+        updated_at=row.instance_updated_at,
+    )
+
+
+def get(store: Store, project: str, ref: str) -> Instance:
+    """The instance with this name or ID. Raises NotFound."""
+    identity = ids.parse(ids.INSTANCE, ref)
+    if identity is not None:
+        row = store.one(_BY_ID_IN_PROJECT, project=project, id=identity)
+    else:
+        row = store.one(_BY_NAME, project=project, name=ref)
+    if row is None:
+        raise NotFound(f"There is no instance {ref!r}.", "`toygres list` shows those that exist.")
+    return from_row(row)
+
+
+def lock(connection: Connection, found: Instance) -> Instance:
+    """The same instance as it is now, with no other request about it until this transaction ends."""
+    connection.execute(text(_LOCK), {"id": found.id})
+    row = connection.execute(text(_BY_ID), {"id": found.id}).one()
+    return from_row(row)
+
+
+def begin(connection: Connection, instance_id: UUID, state: InstanceState, cause: Cause) -> None:
+    """What an operation makes of its instance while it runs; it can't be counted on as available."""
+    connection.execute(
+        text(
+            """UPDATE toygres.instances SET state = :state, available = false, updated_at = toygres.toygres_now(),
+                 available_since = toygres.toygres_now(), available_cause = CAST(:cause AS jsonb) WHERE id = :id"""
+        ),
+        {"id": instance_id, "state": state.value, "cause": json.dumps(cause.to_json())},
+    )
+
+
+def find(store: Store, instance_id: UUID) -> Instance | None:
+    """The instance with this ID, of whichever project, deleted ones included."""
+    row = store.one(_BY_ID, id=instance_id)
+    return from_row(row) if row else None
+
+
+def list_page(store: Store, project: str, limit: int, cursor: str | None, state: str | None = None) -> Page[Instance]:
+    """The newest instances first; deleted ones only when asked for by `state`. Raises Invalid for a bad cursor."""
+    before = ids.parse_cursor(ids.INSTANCE, cursor)
+    rows = store.all(_PAGE, project=project, state=state, before=before, limit=limit + 1)
+    items = tuple(from_row(row) for row in rows[:limit])
+    more = ids.shown(ids.INSTANCE, items[-1].id) if len(rows) > limit else None
+    return Page(items=items, next_cursor=more)
+
+
+def insert(
+    connection: Connection, instance_id: UUID, project: str, name: str, platform: str, spec: InstanceSpec
+) -> None:
+    """Add the instance, without a port. Raises Conflict when the name is held."""
+    values = {
+        "id": instance_id,
+        "project": project,
+        "name": name,
+        "platform": platform,
+        "port": None,
+        "spec": json.dumps(stored_spec(spec)),
+    }
+    holder = connection.execute(
+        text("SELECT id FROM toygres.instances WHERE project = :project AND name = :name AND released_at IS NULL"),
+        {"project": project, "name": name},
+    ).scalar()
+    if holder is not None:
+        raise _name_held(name, holder)
+    try:
+        with connection.begin_nested():
+            connection.execute(text(_INSERT), values)
+    except IntegrityError as held:
+        raise _name_held(name, None) from held
+
+
+def take_port(
+    connection: Connection, instance_id: UUID, platform: str, ports: Sequence[int], in_use: Callable[[int], bool]
+) -> int | None:
+    """Give the instance the first of `ports` that no other holds, for life; None when all are held.
+
+    A stranger that listens on a port (`in_use`) may be gone soon: such ports come last.
+    """
+    # One request at a time chooses, so that two never meet at the constraint that stands behind this.
+    connection.execute(text("SELECT pg_advisory_xact_lock(7400002, hashtext(:platform))"), {"platform": platform})
+    held = set(
+        connection.execute(
+            text("SELECT port FROM toygres.instances WHERE platform = :platform AND released_at IS NULL AND port > 0"),
+            {"platform": platform},
+        ).scalars()
+    )
+    left = [port for port in ports if port not in held]
+    port = next((port for port in left if not in_use(port)), left[0] if left else None)
+    if port is not None:
+        connection.execute(
+            text("UPDATE toygres.instances SET port = :port WHERE id = :id"), {"port": port, "id": instance_id}
+        )
+    return port
+
+
+def set_endpoint(store: Store, instance_id: UUID, fence: int, operation_id: UUID, endpoint: Endpoint) -> bool:
+    """Record where clients connect; False when the claim behind `fence` was lost."""
+    return (
+        store.run(
+            """UPDATE toygres.instances i SET endpoint = CAST(:endpoint AS jsonb), updated_at = toygres.toygres_now()
+               FROM toygres.operations o WHERE i.id = :id AND o.id = :operation AND o.fence = :fence
+                AND o.owner IS NOT NULL AND o.ended_at IS NULL""",
+            id=instance_id,
+            fence=fence,
+            operation=operation_id,
+            endpoint=json.dumps(asdict(endpoint)),
+        )
+        > 0
+    )
+
+
+def set_available(store: Store, instance_id: UUID, value: bool, cause: Cause | None) -> bool:
+    """Record what the observer saw of a ready instance with nothing going on; True when it changed."""
+    stored = json.dumps(cause.to_json()) if cause else None
+    return store.run(_AVAILABLE, id=instance_id, value=value, cause=stored) > 0
+
+
+def stored_spec(spec: InstanceSpec) -> dict[str, object]:
+    """The spec in the form in which it is stored."""
+    return {
+        "version": spec.version,
+        "storage_bytes": spec.storage_bytes,
+        "cpu_millicores": spec.cpu_millicores,
+        "memory_bytes": spec.memory_bytes,
+        "parameters": dict(spec.parameters),
+        "user": spec.user,
+        "database": spec.database,
+    }
+
+
+def _name_held(name: str, holder: UUID | None) -> Conflict:
+    return Conflict(
+        f"The name {name!r} is taken.",
+        "Choose another name, or delete the instance that has it.",
+        instance_id=ids.shown(ids.INSTANCE, holder) if holder else None,
+    )

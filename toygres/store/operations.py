@@ -1,0 +1,275 @@
+"""Operations and their steps: written whole at request time, read by everyone who wants to know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from toygres.domain import ids
+from toygres.domain.operation import OperationState, StepState
+from toygres.domain.records import OperationRecord, Page, StepRecord
+from toygres.errors import Cause, NotFound
+from toygres.store.claims import GRACE_SECONDS
+from toygres.store.session import Store
+
+# Waited is what is left of the time since the step's turn came when its work is taken away.
+_COLUMNS = """
+o.*, i.name AS instance_name, (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'position', s.position, 'name', s.name, 'state', s.state, 'attempts', s.attempts, 'looks', s.looks,
+        'undoes', (SELECT u.name FROM toygres.steps u WHERE u.operation_id = o.id AND u.position = s.undoes),
+        'worked', extract(epoch FROM s.worked + coalesce(toygres.toygres_now() - s.claimed_at, '0')),
+        'total', coalesce(extract(epoch FROM coalesce(s.ended_at, toygres.toygres_now()) - s.turn_at), 0),
+        'started_at', s.first_claimed_at, 'ended_at', s.ended_at, 'cause', s.cause
+    ) ORDER BY s.position), '[]') FROM toygres.steps s WHERE s.operation_id = o.id
+) AS steps
+"""
+_FROM = "FROM toygres.operations o JOIN toygres.instances i ON i.id = o.instance_id"
+_BY_ID = f"SELECT {_COLUMNS} {_FROM} WHERE o.project = :project AND o.id = :id"
+_PAGE = f"""
+SELECT {_COLUMNS} {_FROM}
+WHERE o.project = :project AND (CAST(:instance AS uuid) IS NULL OR o.instance_id = :instance)
+  AND (CAST(:before AS uuid) IS NULL OR o.id < :before)
+ORDER BY o.id DESC LIMIT :limit
+"""
+# An operation of the same instance begins above every fence that its objects have seen.
+_INSERT = """
+INSERT INTO toygres.operations (id, project, instance_id, kind, gives, gives_failed, gives_cancelled, persistent,
+    nsteps, max_attempts, fence, due_at, deadline_at, retry_of, actor, request_id, cause)
+VALUES (:id, :project, :instance_id, :kind, :gives, :gives_failed, :gives_cancelled, :persistent,
+    :nsteps, :max_attempts,
+    1 + coalesce((SELECT max(fence) FROM toygres.operations WHERE instance_id = :instance_id), 0),
+    toygres.toygres_now() + make_interval(secs => :grace),
+    toygres.toygres_now() + make_interval(secs => CAST(:deadline_seconds AS double precision)),
+    :retry_of, :actor, :request_id, CAST(:cause AS jsonb))
+"""
+_INSERT_STEP = """
+INSERT INTO toygres.steps (operation_id, position, name, undo, within_seconds, limit_seconds, turn_at)
+VALUES (:operation_id, :position, :name, :undo, :within_seconds, :limit_seconds,
+        CASE WHEN :position = 0 THEN toygres.toygres_now() END)
+"""
+_REQUESTED = """
+INSERT INTO toygres.events (project, instance_id, operation_id, actor, kind, data)
+SELECT project, instance_id, id, actor, 'operation_requested', jsonb_build_object('kind', kind, 'cause', cause)
+FROM toygres.operations WHERE id = :id
+"""
+_CANCEL = """
+WITH cancelled AS (
+    UPDATE toygres.operations o SET cancel_requested_at = toygres.toygres_now(), revision = o.revision + 1
+    WHERE o.id = :id AND o.project = :project AND o.ended_at IS NULL AND o.outcome = 'succeeded'
+      AND o.cancel_requested_at IS NULL AND (NOT o.persistent OR o.started_at IS NULL) AND o.kind <> 'cleanup'
+    RETURNING o.*
+)
+INSERT INTO toygres.events (project, instance_id, operation_id, actor, kind)
+SELECT project, instance_id, id, :actor, 'cancel_requested' FROM cancelled
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedStep:
+    """A step as the ledger keeps it; the plan is data, so that it outlives an edit of the declaration."""
+
+    name: str
+    undo: str | None
+    within_seconds: float | None
+    limit_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that is decided about an operation when it is requested."""
+
+    id: UUID
+    project: str
+    instance_id: UUID
+    kind: str
+    gives: str
+    gives_failed: str
+    gives_cancelled: str
+    persistent: bool
+    max_attempts: int
+    deadline_seconds: float | None
+    actor: str
+    request_id: str
+    steps: tuple[PlannedStep, ...]
+    retry_of: UUID | None = None
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where an open operation stands, as far as the engine must know."""
+
+    fence: int
+    held: bool
+    cancelled: bool
+    turned: bool
+
+
+def insert(connection: Connection, plan: Plan) -> None:
+    """Write the operation with all its steps."""
+    connection.execute(text(_INSERT), _values(plan))
+    connection.execute(
+        text(_INSERT_STEP),
+        [
+            {
+                "operation_id": plan.id,
+                "position": position,
+                "name": step.name,
+                "undo": step.undo,
+                "within_seconds": step.within_seconds,
+                "limit_seconds": step.limit_seconds,
+            }
+            for position, step in enumerate(plan.steps)
+        ],
+    )
+    connection.execute(text(_REQUESTED), {"id": plan.id})
+
+
+def open_of(connection: Connection, instance_id: UUID) -> tuple[UUID, str] | None:
+    """The ID and kind of the instance's open operation; None when nothing is going on."""
+    row = connection.execute(
+        text("SELECT id, kind FROM toygres.operations WHERE instance_id = :id AND ended_at IS NULL"),
+        {"id": instance_id},
+    ).first()
+    return (row.id, row.kind) if row else None
+
+
+def get(store: Store, project: str, operation_id: str) -> OperationRecord:
+    """The operation with this ID. Raises NotFound."""
+    identity = ids.parse(ids.OPERATION, operation_id)
+    row = store.one(_BY_ID, project=project, id=identity) if identity else None
+    if row is None:
+        raise NotFound(f"There is no operation {operation_id!r}.", "`toygres operations` shows those that exist.")
+    return _record(row)
+
+
+def find(store: Store, project: str, operation_id: UUID) -> OperationRecord:
+    """The operation with this ID. Raises NotFound."""
+    return get(store, project, ids.shown(ids.OPERATION, operation_id))
+
+
+def list_page(
+    store: Store, project: str, limit: int, cursor: str | None, instance: UUID | None = None
+) -> Page[OperationRecord]:
+    """The newest operations first, of one instance or of all. Raises Invalid for a bad cursor."""
+    before = ids.parse_cursor(ids.OPERATION, cursor)
+    rows = store.all(_PAGE, project=project, instance=instance, before=before, limit=limit + 1)
+    items = tuple(_record(row) for row in rows[:limit])
+    more = ids.shown(ids.OPERATION, items[-1].id) if len(rows) > limit else None
+    return Page(items=items, next_cursor=more)
+
+
+def request_cancel(store: Store, project: str, operation_id: UUID, actor: str) -> bool:
+    """Ask that the operation be cancelled at its next boundary; False when it can't be any more."""
+    return store.run(_CANCEL, id=operation_id, project=project, actor=actor) > 0
+
+
+def revision(store: Store, operation_id: UUID) -> int | None:
+    """How often the operation has changed; None when there is no such operation."""
+    row = store.one("SELECT revision FROM toygres.operations WHERE id = :id", id=operation_id)
+    return row.revision if row else None
+
+
+def remaining(store: Store, operation_id: UUID) -> tuple[str, ...]:
+    """The names of the steps that are left, in order; empty when the operation ended."""
+    rows = store.all(
+        """SELECT s.name FROM toygres.steps s JOIN toygres.operations o ON o.id = s.operation_id
+           WHERE o.id = :id AND o.ended_at IS NULL AND s.position >= o.cursor ORDER BY s.position""",
+        id=operation_id,
+    )
+    return tuple(row.name for row in rows)
+
+
+def standing(store: Store, operation_id: UUID) -> Standing | None:
+    """Where the operation stands; None when it ended or never was."""
+    row = store.one(
+        """SELECT fence, owner IS NOT NULL AS held, cancel_requested_at IS NOT NULL AS cancelled,
+                  outcome <> 'succeeded' AS turned
+           FROM toygres.operations WHERE id = :id AND ended_at IS NULL""",
+        id=operation_id,
+    )
+    return Standing(fence=row.fence, held=row.held, cancelled=row.cancelled, turned=row.turned) if row else None
+
+
+def stuck_or_overdue(store: Store, limit: int = 100) -> Sequence[UUID]:
+    """Open operations that nobody holds and that were told to cancel or whose deadline has passed."""
+    rows = store.all(
+        """SELECT id FROM toygres.operations WHERE ended_at IS NULL AND owner IS NULL AND outcome = 'succeeded'
+             AND due_at <= toygres.toygres_now() AND (cancel_requested_at IS NOT NULL
+              OR deadline_at < toygres.toygres_now()) LIMIT :limit""",
+        limit=limit,
+    )
+    return [row.id for row in rows]
+
+
+def _values(plan: Plan) -> dict[str, Any]:
+    return {
+        "id": plan.id,
+        "project": plan.project,
+        "instance_id": plan.instance_id,
+        "kind": plan.kind,
+        "gives": plan.gives,
+        "gives_failed": plan.gives_failed,
+        "gives_cancelled": plan.gives_cancelled,
+        "persistent": plan.persistent,
+        "nsteps": len(plan.steps),
+        "max_attempts": plan.max_attempts,
+        "grace": GRACE_SECONDS,
+        "deadline_seconds": plan.deadline_seconds,
+        "retry_of": plan.retry_of,
+        "actor": plan.actor,
+        "request_id": plan.request_id,
+        "cause": json.dumps(plan.cause.to_json()) if plan.cause else None,
+    }
+
+
+def _record(row: Row[Any]) -> OperationRecord:
+    return OperationRecord(
+        id=row.id,
+        kind=row.kind,
+        state=OperationState(row.state),
+        instance_id=row.instance_id,
+        instance_name=row.instance_name,
+        project=row.project,
+        actor=row.actor,
+        request_id=row.request_id,
+        retry_of=row.retry_of,
+        superseded_by=row.superseded_by,
+        revision=row.revision,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        deadline_at=row.deadline_at,
+        cancel_requested_at=row.cancel_requested_at,
+        cause=Cause.from_json(row.cause) if row.cause else None,
+        leftovers=tuple(row.leftovers),
+        steps=tuple(_step(step) for step in row.steps),
+    )
+
+
+def _step(stored: dict[str, Any]) -> StepRecord:
+    worked = float(stored["worked"])
+    return StepRecord(
+        position=stored["position"],
+        name=stored["name"],
+        undoes=stored["undoes"],
+        state=StepState(stored["state"]),
+        attempts=stored["attempts"],
+        looks=stored["looks"],
+        waited_seconds=round(max(0.0, float(stored["total"]) - worked), 3),
+        worked_seconds=round(worked, 3),
+        started_at=_time(stored["started_at"]),
+        ended_at=_time(stored["ended_at"]),
+        cause=Cause.from_json(stored["cause"]) if stored["cause"] else None,
+    )
+
+
+def _time(stored: str | None) -> datetime | None:
+    return datetime.fromisoformat(stored) if stored else None
