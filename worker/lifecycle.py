@@ -1,0 +1,45 @@
+"""When a worker process begins and ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown
+
+from toygres import logs
+from toygres.config import settings
+from toygres.errors import ToygresError
+from toygres.services import connect
+from worker import runtime
+
+log = structlog.get_logger(__name__)
+
+
+@setup_logging.connect
+def log_as_we_do(**_: Any) -> None:
+    """Celery's lines in our format; that this is connected keeps Celery from setting up its own."""
+    logs.configure(settings(), "worker")
+
+
+@worker_init.connect
+def arrive(**_: Any) -> None:
+    """Reach the metadata DB before the first message is taken."""
+    found = settings()
+    try:
+        runtime.begin(connect(found, connections=found.worker_slots + 4))
+    except ToygresError as error:
+        log.error("worker_cannot_start", reason=str(error))
+        raise SystemExit(78) from error
+
+
+@worker_ready.connect
+def start(**_: Any) -> None:
+    """Beat, sweep and observe from now on."""
+    runtime.runtime().start()
+
+
+@worker_shutdown.connect
+def leave(**_: Any) -> None:
+    """Let others take over at once."""
+    runtime.end()

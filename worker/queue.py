@@ -1,0 +1,64 @@
+"""What the queue itself can tell: whether the broker answers, and how old its oldest message is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import redis
+
+from toygres.config import Settings
+from toygres.errors import Misconfigured, Unavailable
+from worker.app import QUEUE
+
+
+class Queue:
+    """The list in Redis that steps wait in; every call is bounded by half a second or so."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.redis_url is None:
+            raise Misconfigured("REDIS_URL isn't set, and no `toygres up` runs in this home.")
+        self._key = settings.redis_prefix + QUEUE
+        self._client = connect(settings.redis_url.get_secret_value())
+
+    def oldest(self) -> float | None:
+        """When the oldest message was published, in seconds since 1970; None when none waits.
+
+        Raises Unavailable when the broker doesn't answer: then nobody can say what is lost.
+        """
+        try:
+            message = cast("bytes | None", self._client.lindex(self._key, -1))
+        except redis.RedisError as error:
+            raise Unavailable("The broker doesn't answer.") from error
+        if message is None:
+            return None
+        stamped = json.loads(message).get("headers", {}).get("published_at")
+        return float(stamped) if stamped is not None else None
+
+    def length(self) -> int:
+        """How many messages wait. Raises Unavailable."""
+        try:
+            return int(self._client.llen(self._key))
+        except redis.RedisError as error:
+            raise Unavailable("The broker doesn't answer.") from error
+
+    def ping(self) -> None:
+        """Return when the broker answers. Raises Unavailable."""
+        try:
+            self._client.ping()
+        except redis.RedisError as error:
+            raise Unavailable("The broker doesn't answer.") from error
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+
+def connect(url: str) -> redis.Redis:
+    """A client for the same URL as Celery's, whose form for Unix sockets is its own."""
+    limits: dict[str, Any] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+    parts = urlsplit(url)
+    if parts.scheme == "redis+socket":
+        return redis.Redis(unix_socket_path=parts.path, socket_timeout=0.5)
+    return redis.Redis.from_url(url, **limits)

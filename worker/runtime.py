@@ -1,0 +1,81 @@
+"""One worker process's engine, sweep and observer, and how they begin and end together."""
+
+from __future__ import annotations
+
+import os
+import socket
+from uuid import UUID
+
+import structlog
+
+from toygres.engine import Engine, Outcome
+from toygres.errors import Bug
+from toygres.services import Services
+from toygres.store import workers
+from worker.chains import publish_rest
+from worker.heartbeat import Heartbeat
+from worker.observer import Observer
+from worker.queue import Queue
+from worker.sweep import Sweep
+
+log = structlog.get_logger(__name__)
+
+
+class Runtime:
+    """What a worker process does beside receiving messages."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.presence = workers.Presence(services.store, socket.gethostname(), os.getpid())
+        self.engine = Engine(services, self.presence.arrive())
+        self.queue = Queue(services.settings)
+        self.sweep = Sweep(services.store, self.queue)
+        self.heartbeat = Heartbeat(services.store, self.presence, self.engine, self.sweep)
+        self.observers = [Observer(services, platform) for platform in services.platforms.values()]
+
+    def start(self) -> None:
+        """Begin to beat, sweep and observe."""
+        self.heartbeat.start()
+        for observer in self.observers:
+            observer.start()
+
+    def deliver(self, operation_id: UUID, step: str) -> Outcome:
+        """Run a step that a message named; publish anew what a turn has changed."""
+        outcome = self.engine.run_step(operation_id, step)
+        if outcome is Outcome.TURNED:
+            publish_rest(self.services.store, operation_id)
+        return outcome
+
+    def stop(self) -> None:
+        """End what `start` began; what this worker still holds is free at once."""
+        for observer in self.observers:
+            observer.stop()
+        self.heartbeat.stop()
+        for observer in self.observers:
+            observer.join()
+        self.presence.leave()
+        self.queue.close()
+        self.services.close()
+
+
+# Celery's tasks and signals are functions of the process: this is where they find its one runtime.
+_OF_THIS_PROCESS: list[Runtime] = []
+
+
+def begin(services: Services) -> Runtime:
+    """Make this process's runtime."""
+    _OF_THIS_PROCESS[:] = [Runtime(services)]
+    return _OF_THIS_PROCESS[0]
+
+
+def runtime() -> Runtime:
+    """This process's runtime. Raises Bug outside a worker."""
+    if not _OF_THIS_PROCESS:
+        raise Bug("a step was delivered to a process that isn't a Toygres worker")
+    return _OF_THIS_PROCESS[0]
+
+
+def end() -> None:
+    """Stop this process's runtime, if it has one."""
+    while _OF_THIS_PROCESS:
+        _OF_THIS_PROCESS.pop().stop()

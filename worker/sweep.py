@@ -1,0 +1,60 @@
+"""The sweep: frees what dead workers held, then publishes what is left of all that is due."""
+
+from __future__ import annotations
+
+import structlog
+
+from toygres.errors import Cause, CauseCode, Unavailable
+from toygres.store import claims, sweeps, workers
+from toygres.store.session import Store
+from worker.chains import publish_rest
+from worker.queue import Queue
+
+log = structlog.get_logger(__name__)
+
+_DIED = Cause(
+    code=CauseCode.WORKERS_DIED,
+    message="The worker that ran this step died or froze; it is taken over.",
+    remedy="Wait: the step is tried again by itself.",
+)
+_HUNG = Cause(
+    code=CauseCode.NO_ANSWER,
+    message="The attempt took longer than the step may; it is tried again.",
+    remedy="Wait; look at the platform if it happens again.",
+)
+
+
+class Sweep:
+    """The only recovery there is; safe to run twice at once and from anywhere.
+
+    `found_parked` counts what an observer should have woken: a silent observer fails nothing, and costs seconds.
+    """
+
+    def __init__(self, store: Store, queue: Queue) -> None:
+        self._store = store
+        self._queue = queue
+        self.found_parked = 0
+
+    def act(self) -> int:
+        """Sweep once; how many operations were published. Raises Unavailable when the DB doesn't answer."""
+        self.release_lost()
+        try:
+            oldest = self._queue.oldest()
+        except Unavailable:
+            # Nobody can say now what was lost: nothing is published, and nothing marked.
+            return 0
+        due = sweeps.take_due(self._store, oldest)
+        for found in due:
+            self.found_parked += found.parked
+            publish_rest(self._store, found.id)
+        if due:
+            log.info("swept", published=len(due), parked=sum(found.parked for found in due))
+        return len(due)
+
+    def release_lost(self) -> None:
+        """Free the claims of workers that are gone, and those whose step's time is over."""
+        dead = workers.reap(self._store)
+        freed = claims.free_of_dead(self._store, _DIED)
+        hung = claims.free_lapsed(self._store, _HUNG)
+        if dead or freed or hung:
+            log.warning("claims_freed", dead_workers=dead, of_dead=len(freed), of_hung=len(hung))
