@@ -1,0 +1,1 @@
+"""The local platform: real PostgreSQL servers, each a process of this machine."""

@@ -1,0 +1,75 @@
+"""Makes a data directory from the template, with its roles and their passwords, so that it is whole and on disk."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toygres.domain.instance import Login
+from toygres.platforms.local import scram, template
+from toygres.platforms.local.commands import run
+from toygres.platforms.local.place import Place
+
+_COPY_SECONDS = 120.0
+_SETUP_SECONDS = 30.0
+_SYNC_SECONDS = 90.0
+# Without a server that listens, no template's role can be used before it has its own password. What isn't synced
+# here is synced at the end, and no statement may show up in an error.
+_SINGLE = (
+    *("--single", "-F", "-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", "-c", "log_checkpoints=off"),
+    *("-c", "shared_buffers=1MB", "-c", "max_connections=10", "-c", "password_encryption=scram-sha-256"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Role:
+    """A role that can log in, and what else it may, in the words of CREATE ROLE."""
+
+    login: Login
+    attributes: str = ""
+
+
+def superuser(login: Login) -> Role:
+    """The role of an instance's user."""
+    return Role(login=login, attributes="SUPERUSER")
+
+
+def monitor(login: Login) -> Role:
+    """The role of the health checks: sees statistics, changes nothing, takes few connections."""
+    return Role(login=login, attributes="IN ROLE pg_monitor CONNECTION LIMIT 5")
+
+
+def make(place: Place, binaries: Path, folder: Path, roles: Sequence[Role], database: str) -> None:
+    """Make the data directory `folder`, which must not exist, in a folder that does; the first role owns `database`.
+
+    Returns when all of it is on disk; a crash in between leaves a part that isn't to be used. Raises CommandFailed
+    (its `disk_full` says whether that is why) and Unavailable.
+    """
+    source = template.ensure(place, binaries)
+    reflink = ["--reflink=auto"] if sys.platform == "linux" else []
+    run(place, ["cp", "-a", *reflink, source, folder], seconds=_COPY_SECONDS)
+    statements = "\n".join(_statements(roles, database)) + "\n"
+    run(place, [binaries / "postgres", *_SINGLE, "-D", folder, "postgres"], stdin=statements, seconds=_SETUP_SECONDS)
+    run(place, [binaries / "initdb", "--sync-only", "-D", folder], seconds=_SYNC_SECONDS)
+
+
+def _statements(roles: Sequence[Role], database: str) -> list[str]:
+    """One statement to a line, as the single-user mode reads them."""
+    statements = [_role_statement(role) for role in roles]
+    if database not in ("postgres", "template1"):
+        statements.append(f"CREATE DATABASE {_identifier(database)} OWNER {_identifier(roles[0].login.user)}")
+    return statements
+
+
+def _role_statement(role: Role) -> str:
+    # `postgres` is in every template, without a password.
+    verb = "ALTER ROLE postgres" if role.login.user == "postgres" else f"CREATE ROLE {_identifier(role.login.user)}"
+    return f"{verb} LOGIN {role.attributes} PASSWORD '{scram.verifier(role.login.password)}'"
+
+
+def _identifier(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("a role's or database's name holds a character that can't be shown")
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,188 @@
+"""The local platform: each instance is a server process of this machine, on a port of its own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+from uuid import UUID
+
+from toygres.config import Settings
+from toygres.domain.instance import Credentials, Endpoint, Instance
+from toygres.errors import Bug, Misconfigured, Refused, Unavailable
+from toygres.platforms.local import binaries, credentials, fence, host, place, processes, server, storage
+from toygres.platforms.local.configuration import HOST, command, render
+from toygres.platforms.local.folder import opened
+from toygres.platforms.local.layout import Layout, all_ids
+from toygres.platforms.local.objects import objects
+from toygres.platforms.local.observe import evidence, observe
+from toygres.platforms.local.parameters import PARAMETERS
+from toygres.platforms.local.refusals import full_disk_refused, version_missing
+from toygres.platforms.local.watch import watch
+from toygres.platforms.protocol import Bounds, Capabilities, ServerStatus, Target
+
+_MIB = 2**20
+_GIB = 2**30
+
+
+class LocalPlatform:
+    """Implements `toygres.platforms.protocol.Platform` on this machine. Making one touches nothing."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self._settings = settings
+
+    @functools.cached_property
+    def place(self) -> place.Place:
+        """Where servers live. Raises Misconfigured."""
+        return place.find(self._settings.home_folder)
+
+    @functools.cached_property
+    def versions(self) -> dict[str, Path]:
+        """Each major version's `bin` folder, the default one first."""
+        return binaries.versions(self.place, self._settings)
+
+    def identity(self) -> str:
+        """The machine and the home."""
+        return host.identity(self._settings.home)
+
+    def capabilities(self) -> Capabilities:
+        """What can be asked for here; no limit is enforced, since processes share the machine."""
+        versions = tuple(self.versions)
+        return Capabilities(
+            kind="local",
+            versions=versions,
+            default_version=versions[0] if versions else "",
+            tls=False,
+            enforced=frozenset(),
+            storage_bytes=Bounds(least=128 * _MIB, most=64 * 1024 * _GIB, default=_GIB),
+            cpu_millicores=Bounds(least=10, most=256_000, default=1000),
+            memory_bytes=Bounds(least=64 * _MIB, most=4096 * _GIB, default=512 * _MIB),
+            ports=self._settings.instance_ports,
+            parameters=PARAMETERS,
+        )
+
+    def check(self) -> None:
+        """Return when servers could be made and run now. Raises Unavailable."""
+        try:
+            with opened(place.find(self._settings.home_folder)) as root:
+                root.write(".check", "")
+                root.unlink(".check")
+        except (Misconfigured, OSError) as wrong:
+            raise Unavailable(f"The local platform can't write to its folder: {wrong}") from wrong
+        if not any((folder / "postgres").exists() for folder in self.versions.values()):
+            raise Unavailable("The local platform finds no PostgreSQL programs.", "Install Toygres again.")
+
+    def port_in_use(self, port: int) -> bool:
+        """Whether something already listens on `port` of loopback."""
+        return host.port_in_use(HOST, port)
+
+    def apply_credentials(self, target: Target, chosen: Callable[[], Credentials]) -> None:
+        """Keep both logins in a file of the home."""
+        with full_disk_refused(self._settings.home):
+            credentials.apply(self._layout(target.instance.id), target.fence, chosen)
+
+    def remove_credentials(self, target: Target) -> None:
+        """Forget both logins, and the instance's folder; what is left then is its fence, for a day."""
+        credentials.remove(self._layout(target.instance.id), target.fence)
+        fence.prune(self.place)
+
+    def apply_storage(self, target: Target) -> None:
+        """Make the data directory, on disk, with both roles in it."""
+        layout, spec = self._layout(target.instance.id), target.instance.spec
+        storage.apply(layout, target.fence, spec, lambda: self._binaries(spec.version), credentials.read(layout))
+
+    def remove_storage(self, target: Target) -> None:
+        """Delete the data directory."""
+        storage.remove(self._layout(target.instance.id), target.fence)
+
+    def apply_server(self, target: Target) -> None:
+        """Configure and run the server."""
+        layout, instance = self._layout(target.instance.id), target.instance
+        configuration = render(instance.spec)
+        run = command(self._binaries(instance.spec.version), layout, _port(instance))
+        server.apply(layout, target.fence, configuration, run)
+
+    def stop_server(self, target: Target) -> None:
+        """Tell the server to stop properly."""
+        server.stop(self._layout(target.instance.id), target.fence)
+
+    def remove_server(self, target: Target) -> None:
+        """End the server and forget its configuration and log."""
+        server.remove(self._layout(target.instance.id), target.fence)
+
+    def apply_service(self, target: Target) -> Endpoint:
+        """The server's own port, which it listens on for itself."""
+        with fence.passed(self._layout(target.instance.id), target.fence):
+            return Endpoint(host=HOST, port=_port(target.instance))
+
+    def remove_service(self, target: Target) -> None:
+        """Nothing but the server itself holds the port."""
+        with fence.passed(self._layout(target.instance.id), target.fence):
+            return
+
+    def observe(self, instance: Instance) -> ServerStatus:
+        """The server as it is now."""
+        layout = self._layout(instance.id)
+        return observe(layout, instance.port, self._secrets(layout))
+
+    def credentials(self, instance: Instance) -> Credentials | None:
+        """Both logins, or None."""
+        return credentials.read(self._layout(instance.id))
+
+    def evidence(self, instance: Instance) -> tuple[str, ...]:
+        """The server's last log lines since it was last started."""
+        layout = self._layout(instance.id)
+        return evidence(layout, self._secrets(layout))
+
+    def objects(self, instance_id: UUID) -> Sequence[str]:
+        """Every process, port, folder and file of the instance."""
+        return objects(self._layout(instance_id))
+
+    def watch(self, changed: Callable[[UUID], None], stop: Event) -> None:
+        """Tell whose server changed, until `stop` is set."""
+        watch(self.place, changed, stop)
+
+    def resume(self, instance: Instance) -> bool:
+        """Run a server that should run but doesn't, after the machine or all of Toygres was down; whether it had to.
+
+        For `up`, before any worker runs: no operation is behind it, so it changes nothing that one has ordered.
+        """
+        layout = self._layout(instance.id)
+        ticket = server.wanted(layout) or ""
+        if not ticket.startswith(server.RUN) or processes.leaders(layout):
+            return False
+        processes.end(layout)
+        server.launch(layout, ticket, command(self._binaries(instance.spec.version), layout, _port(instance)))
+        return True
+
+    def shut_down(self) -> None:
+        """Stop every server of the home properly, without an operation; returns once no process of one is left.
+
+        For `up`, once no worker runs. What is wanted stays as it is, so that `resume` brings them back.
+        """
+        layouts = [self._layout(instance_id) for instance_id in all_ids(self.place)]
+        for layout in layouts:
+            processes.stop_fast(processes.leaders(layout))
+        for layout in layouts:
+            processes.end(layout)
+
+    def _layout(self, instance_id: UUID) -> Layout:
+        return Layout(self.place, instance_id)
+
+    def _binaries(self, version: str) -> Path:
+        found = self.versions.get(version)
+        if found is None:
+            raise Refused(version_missing(version, tuple(self.versions)))
+        return found
+
+    def _secrets(self, layout: Layout) -> tuple[str, ...]:
+        kept = credentials.read(layout)
+        return (kept.user.password, kept.monitor.password) if kept else ()
+
+
+def _port(instance: Instance) -> int:
+    if instance.port is None:
+        raise Bug(f"instance {instance.id} was given no port")
+    return instance.port

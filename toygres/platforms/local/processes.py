@@ -1,0 +1,193 @@
+"""The processes of an instance: found by who they are, never by a number alone, and ended for certain."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+
+from toygres.errors import Unavailable
+from toygres.platforms.local.folder import opened
+from toygres.platforms.local.layout import DATA, INSTANCES, PARTIAL, Layout
+
+# The name that the shell which becomes a server gives itself.
+LAUNCHER = "toygres-server"
+
+READY = "ready"
+STOPPING = "stopping"
+
+_FAST_SECONDS = 10.0
+_IMMEDIATE_SECONDS = 3.0
+_KILL_SECONDS = 5.0
+_GONE = (psutil.NoSuchProcess, ProcessLookupError)
+
+
+def pid_file(layout: Layout) -> list[str]:
+    """The lines of `postmaster.pid`: pid, data, start, port, socket folder, address, memory key, status."""
+    with suppress(FileNotFoundError, NotADirectoryError), opened(layout.place, INSTANCES, layout.id.hex, DATA) as data:
+        return (data.read("postmaster.pid") or "").splitlines()
+    return []
+
+
+def status(layout: Layout) -> str:
+    """What the server says of itself in `postmaster.pid`: starting, ready, stopping; empty when it doesn't yet."""
+    lines = pid_file(layout)
+    return lines[7].strip() if len(lines) > 7 else ""
+
+
+def postmaster(layout: Layout) -> psutil.Process | None:
+    """The server's first process, when the one that `postmaster.pid` names lives and is it."""
+    lines = pid_file(layout)
+    if not lines or not lines[0].strip().isdecimal():
+        return None
+    with suppress(psutil.Error):
+        process = psutil.Process(int(lines[0]))
+        if _lives(process, layout) and _is_postmaster(process, layout):
+            return process
+    return None
+
+
+def leaders(layout: Layout) -> list[psutil.Process]:
+    """Processes that are the server or about to be it, `postmaster.pid` or not."""
+    return _all(layout, lambda process: _leads(process, layout))
+
+
+def all_of(layout: Layout) -> list[psutil.Process]:
+    """Every process of the instance: its server's, and commands that make or remove its data."""
+    return _all(layout, lambda process: _is_any(process, layout))
+
+
+def send(process: psutil.Process, *signals: signal.Signals) -> None:
+    """Signal this very process; one that has ended, or whose number is another's by now, is left alone."""
+    with suppress(*_GONE), _held(process) as deliver:
+        # While it is held its number can't change hands unseen.
+        if process.is_running():
+            for number in signals:
+                deliver(number)
+
+
+def stop_fast(processes: Iterable[psutil.Process]) -> None:
+    """Tell servers to end open sessions and stop.
+
+    A shell that hasn't become the server yet, and a server that hasn't set its handlers, ignore SIGINT but not SIGTERM.
+    """
+    for process in processes:
+        send(process, signal.SIGTERM, signal.SIGINT)
+
+
+def end(layout: Layout) -> None:
+    """End all processes of the instance, the server's properly where it can be; returns once none is left.
+
+    Raises Unavailable when some live on.
+    """
+    left = all_of(layout)
+    leading = [process for process in left if _leads(process, layout)]
+    stop_fast(leading)
+    _wait(leading, _FAST_SECONDS)
+    for number, seconds in ((signal.SIGQUIT, _IMMEDIATE_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
+        left = all_of(layout) if left else []
+        for process in left:
+            send(process, number)
+        _wait(left, seconds)
+    if left := all_of(layout) if left else []:
+        raise Unavailable(f"Process {left[0].pid} of the server can't be ended.", "It is tried again by itself.")
+
+
+def end_preparations(layout: Layout) -> None:
+    """End the commands that still make data of which nobody will know, since who began them died or lost its claim."""
+    left = _all(layout, lambda process: _makes_data(process, layout))
+    for process in left:
+        send(process, signal.SIGKILL)
+    _wait(left, _KILL_SECONDS)
+
+
+def wait_for(process: psutil.Process, seconds: float) -> bool:
+    """Whether the process ended within `seconds`."""
+    return not _wait([process], seconds)
+
+
+def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that haven't ended after `seconds`; psutil waits by pidfd or kqueue, without polling."""
+    until = time.monotonic() + seconds
+    left = []
+    for process in processes:
+        try:
+            process.wait(max(0.0, until - time.monotonic()))
+        except psutil.TimeoutExpired:
+            left.append(process)
+        except psutil.NoSuchProcess:
+            continue
+    return left
+
+
+@contextmanager
+def _held(process: psutil.Process) -> Iterator[Callable[[signal.Signals], None]]:
+    """What signals `process`: through a pidfd where the system has them."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        raise
+    except (AttributeError, OSError):
+        yield process.send_signal
+        return
+    try:
+        yield lambda number: signal.pidfd_send_signal(descriptor, number)
+    finally:
+        os.close(descriptor)
+
+
+def _all(layout: Layout, chosen: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+    return [process for process in _owned(layout) if chosen(process)]
+
+
+def _owned(layout: Layout) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError), process.oneshot():
+            if _lives(process, layout):
+                yield process
+
+
+def _lives(process: psutil.Process, layout: Layout) -> bool:
+    return process.uids().real == layout.place.owner and process.status() != psutil.STATUS_ZOMBIE
+
+
+def _is_any(process: psutil.Process, layout: Layout) -> bool:
+    return _leads(process, layout) or _is_child(process, layout) or _makes_data(process, layout)
+
+
+def _leads(process: psutil.Process, layout: Layout) -> bool:
+    return _is_launcher(process, layout) or _is_postmaster(process, layout)
+
+
+def _is_launcher(process: psutil.Process, layout: Layout) -> bool:
+    command = _command(process)
+    return command[3:5] == [LAUNCHER, str(layout.anchor)]
+
+
+def _is_postmaster(process: psutil.Process, layout: Layout) -> bool:
+    command = _command(process)
+    return command[1:3] == ["-D", str(layout.data)] and command[0].endswith("/postgres")
+
+
+def _is_child(process: psutil.Process, layout: Layout) -> bool:
+    # A server's own processes show a title for a command; they stay in the data directory, even once it is gone.
+    if not any(part.startswith("postgres:") for part in _command(process)[:1]):
+        return False
+    with suppress(psutil.Error, OSError):
+        return process.cwd().removesuffix(" (deleted)") == str(layout.data)
+    return False
+
+
+def _makes_data(process: psutil.Process, layout: Layout) -> bool:
+    partial = str(layout.anchor / PARTIAL)
+    return any(part.startswith(partial) for part in _command(process)[1:])
+
+
+def _command(process: psutil.Process) -> list[str]:
+    with suppress(psutil.Error, OSError):
+        return process.cmdline()
+    return []

@@ -1,0 +1,153 @@
+"""Runs, stops and removes an instance's server: a process that outlives whoever started it."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+
+import psutil
+import structlog
+
+from toygres.errors import Refused, Unavailable
+from toygres.platforms.local import processes
+from toygres.platforms.local.commands import environment, run
+from toygres.platforms.local.fence import passed
+from toygres.platforms.local.folder import opened
+from toygres.platforms.local.layout import CONFIGURATION, DATA, INSTANCES, LOG, OLD_LOG, STARTS, WANTED, Layout
+from toygres.platforms.local.place import identity_kwargs
+from toygres.platforms.local.refusals import full_disk_refused, storage_missing
+
+START_MARK = "-- toygres starts the server --"
+RUN = "run"
+STOP = "stop"
+
+_ENDING_SECONDS = 30.0
+_REMOVE_SECONDS = 10.0
+_LAUNCH_SECONDS = 10.0
+_LARGEST_LOG_BYTES = 4 * 2**20
+# The last look at what is wanted is taken by the process that becomes the server, so that it doesn't matter how long
+# ago whoever launches it looked. The subshell is left to init, which lets no zombie stay.
+_LAUNCH = f"""
+cd "$1" || exit 0
+(
+  exec >>{LOG} 2>&1 </dev/null
+  IFS= read -r wanted <{WANTED} && [ "$wanted" = "$2" ] || exit 0
+  echo "{START_MARK}"
+  mkdir -p -m 700 "$3" && echo "$2" >"$4" && shift 4 && exec "$@"
+) &
+"""
+
+_log = structlog.get_logger(__name__)
+
+
+def apply(layout: Layout, fence: int, configuration: str, command: Sequence[str]) -> None:
+    """Write the configuration and run the server unless it runs. Raises Refused when its data are missing."""
+    with full_disk_refused(layout.place.root):
+        with passed(layout, fence):
+            before = wanted(layout) or ""
+            stays = before.startswith(RUN) and processes.postmaster(layout) is not None
+            ticket = before if stays else f"{RUN} {fence} {secrets.token_hex(4)}"
+            _write(layout, configuration, ticket)
+        if _await_end(layout, stopping=not stays):
+            launch(layout, ticket, command)
+
+
+def launch(layout: Layout, ticket: str, command: Sequence[str]) -> None:
+    """Start the server if what is wanted is still `ticket`; returns once its process is there."""
+    _limit_log(layout)
+    arguments = [processes.LAUNCHER, layout.anchor, ticket, layout.sockets, layout.started, *command]
+    # A session of its own: what ends the worker, or the terminal, doesn't end the server.
+    subprocess.run(
+        ["sh", "-c", _LAUNCH, *map(str, arguments)],  # noqa: S607
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=environment(),
+        umask=0o077,
+        start_new_session=True,
+        timeout=_LAUNCH_SECONDS,
+        check=False,
+        **identity_kwargs(layout.place),
+    )
+    _log.info("server_launched", instance=str(layout.id), ticket=ticket)
+
+
+def stop(layout: Layout, fence: int) -> None:
+    """Tell the server to end open sessions and stop; absent is fine. Doesn't wait."""
+    with passed(layout, fence):
+        with suppress(FileNotFoundError), opened(layout.place, INSTANCES, layout.id.hex) as anchor:
+            anchor.write(WANTED, f"{STOP} {fence}\n")
+        processes.stop_fast(_running(layout))
+
+
+def remove(layout: Layout, fence: int) -> None:
+    """End the server and forget its configuration and log; returns once no process of it is left."""
+    with passed(layout, fence):
+        _forget(layout, WANTED)
+        processes.stop_fast(_running(layout))
+    processes.end(layout)
+    with passed(layout, fence):
+        _forget(layout, CONFIGURATION, LOG, OLD_LOG)
+    run(layout.place, ["rm", "-rf", "--", layout.sockets, layout.started], seconds=_REMOVE_SECONDS)
+
+
+def wanted(layout: Layout) -> str | None:
+    """`run <fence> <a fresh word>` or `stop <fence>`; None when no server is to be there."""
+    with suppress(FileNotFoundError), opened(layout.place, INSTANCES, layout.id.hex) as anchor:
+        found = anchor.read(WANTED)
+        return found.strip() if found else None
+    return None
+
+
+def launched(layout: Layout) -> str | None:
+    """The ticket for which the server was last launched."""
+    with suppress(FileNotFoundError), opened(layout.place, STARTS) as starts:
+        found = starts.read(layout.id.hex)
+        return found.strip() if found else None
+    return None
+
+
+def _running(layout: Layout) -> list[psutil.Process]:
+    found = processes.postmaster(layout)
+    return [found] if found else processes.leaders(layout)
+
+
+def _write(layout: Layout, configuration: str, ticket: str) -> None:
+    try:
+        with opened(layout.place) as root:
+            root.make(STARTS)
+        with opened(layout.place, INSTANCES, layout.id.hex) as anchor:
+            if DATA not in anchor.names():
+                raise Refused(storage_missing(layout.data))
+            anchor.write(CONFIGURATION, configuration)
+            anchor.write(WANTED, f"{ticket}\n")
+    except FileNotFoundError:
+        raise Refused(storage_missing(layout.data)) from None
+
+
+def _await_end(layout: Layout, *, stopping: bool) -> bool:
+    """Whether there is no server now; one that is stopping is waited for, and what is left of a dead one is ended."""
+    found = processes.postmaster(layout)
+    if found is None:
+        # Whatever was launched for an older ticket may or may not become a server: it isn't to be counted on.
+        processes.end(layout)
+    elif not stopping and processes.status(layout) != processes.STOPPING:
+        return False
+    elif not processes.wait_for(found, _ENDING_SECONDS):
+        raise Unavailable("The server is still stopping.", "It is tried again by itself.")
+    return True
+
+
+def _limit_log(layout: Layout) -> None:
+    with suppress(FileNotFoundError), opened(layout.place, INSTANCES, layout.id.hex) as anchor:
+        if anchor.size(LOG) > _LARGEST_LOG_BYTES:
+            anchor.rename(LOG, OLD_LOG)
+
+
+def _forget(layout: Layout, *names: str) -> None:
+    with suppress(FileNotFoundError), opened(layout.place, INSTANCES, layout.id.hex) as anchor:
+        for name in names:
+            anchor.unlink(name)

@@ -1,0 +1,174 @@
+"""The only place that opens a connection to a user's server: logs in as a client would, and tells why it couldn't."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+
+from toygres.domain.instance import Endpoint, Login
+from toygres.errors import Cause, CauseCode
+
+_CONNECT_SECONDS = 3
+_ANSWER_SECONDS = 5.0
+_REFUSED = "Connection refused"
+# What servers say while they come and go (SQLSTATE 57P03), which libpq hands on only as text.
+_COMING = ("the database system is starting up", "not yet accepting connections", "in recovery mode")
+_GOING = ("the database system is shutting down",)
+_SCRAM_WANTED = "authentication method requirement"
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def test_connection(endpoint: Endpoint, database: str, login: Login) -> Cause | None:
+    """Log in with SCRAM, write a row and read it back: None when that worked, else why not. Takes 8 s at most."""
+    return _try(endpoint, database, login, _write_and_read)
+
+
+def check_health(endpoint: Endpoint, database: str, login: Login) -> Cause | None:
+    """Log in and see that the server takes writes: None when it does, else why not. Takes 8 s at most."""
+    return _try(endpoint, database, login, _see_primary)
+
+
+def _try(endpoint: Endpoint, database: str, login: Login, check: Callable[[Connection], Cause | None]) -> Cause | None:
+    where = f"{endpoint.host}:{endpoint.port}"
+    try:
+        connection = _connect(endpoint, database, login)
+    except psycopg.Error as failed:
+        return _why_not_connected(failed, where, login.user)
+    try:
+        with _answering(connection):
+            return check(connection)
+    except TimeoutError:
+        return _no_answer(where, f"a query had no answer for {_ANSWER_SECONDS:g} s")
+    except psycopg.Error as failed:
+        # An error with a state was sent by the server, so the server is there.
+        return _query_failed(where, _said(failed)) if failed.sqlstate else _no_answer(where, _said(failed))
+    finally:
+        connection.close()
+
+
+def _connect(endpoint: Endpoint, database: str, login: Login) -> Connection:
+    # All that a PG… variable could change is said here.
+    return psycopg.connect(
+        host=endpoint.host,
+        port=endpoint.port,
+        dbname=database,
+        user=login.user,
+        password=login.password,
+        require_auth="scram-sha-256",
+        connect_timeout=_CONNECT_SECONDS,
+        application_name="toygres",
+        options=f"-c statement_timeout={int(_ANSWER_SECONDS * 1000)}",
+        client_encoding="UTF8",
+        sslmode="prefer",
+        gssencmode="disable",
+        target_session_attrs="any",
+        autocommit=True,
+    )
+
+
+def _write_and_read(connection: Connection) -> Cause | None:
+    written = secrets.token_hex(8)
+    with connection.transaction():
+        connection.execute("CREATE TEMPORARY TABLE toygres_check (value text) ON COMMIT DROP")
+        connection.execute("INSERT INTO toygres_check VALUES (%s)", [written])
+        read = connection.execute("SELECT value FROM toygres_check").fetchall()
+    if read == [(written,)]:
+        return None
+    return _query_failed(_where(connection), "a row that was written was read back as another")
+
+
+def _see_primary(connection: Connection) -> Cause | None:
+    if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,):
+        return None
+    return _query_failed(_where(connection), "the server is in recovery and takes no writes")
+
+
+@contextmanager
+def _answering(connection: Connection) -> Iterator[None]:
+    """Bound what is done inside: libpq itself waits for ever for a server that stands still."""
+    late = threading.Event()
+
+    def hang_up() -> None:
+        late.set()
+        with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(_ANSWER_SECONDS, hang_up)
+    timer.start()
+    try:
+        yield
+    except psycopg.Error as failed:
+        if late.is_set():
+            raise TimeoutError from failed
+        raise
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _why_not_connected(failed: psycopg.Error, where: str, user: str) -> Cause:
+    said = _said(failed)
+    if isinstance(failed, psycopg.errors.ConnectionTimeout):
+        return _no_answer(where, f"no connection within {_CONNECT_SECONDS} s")
+    if _REFUSED in str(failed):
+        return _connection_refused(where)
+    if any(words in said for words in _COMING):
+        return _not_now(CauseCode.STARTING, where, said)
+    if any(words in said for words in _GOING):
+        return _not_now(CauseCode.STOPPING, where, said)
+    if "FATAL:" in str(failed) or _SCRAM_WANTED in said:
+        return _login_refused(where, user, said)
+    return _no_answer(where, said)
+
+
+def _said(failed: psycopg.Error) -> str:
+    """The server's own words, in one line, without the addresses that libpq puts before them."""
+    first = str(failed).strip().splitlines()[0] if str(failed).strip() else type(failed).__name__
+    return first.rpartition("FATAL:")[2].strip() if "FATAL:" in first else first
+
+
+def _where(connection: Connection) -> str:
+    return f"{connection.info.host}:{connection.info.port}"
+
+
+def _connection_refused(where: str) -> Cause:
+    return Cause(
+        code=CauseCode.CONNECTION_REFUSED,
+        message=f"Nothing listens on {where}.",
+        remedy="Wait while the server starts; if it stays so, look at the instance's log lines.",
+    )
+
+
+def _not_now(code: CauseCode, where: str, said: str) -> Cause:
+    return Cause(code=code, message=f"The server at {where} says: {said}.", remedy="Wait: it is tried again by itself.")
+
+
+def _login_refused(where: str, user: str, said: str) -> Cause:
+    return Cause(
+        code=CauseCode.LOGIN_REFUSED,
+        message=f"The server at {where} refused the login of {user}: {said}.",
+        remedy="See whether the role, its password or the access rules were changed in the database.",
+    )
+
+
+def _no_answer(where: str, why: str) -> Cause:
+    return Cause(
+        code=CauseCode.NO_ANSWER,
+        message=f"The server at {where} doesn't answer: {why}.",
+        remedy="It is tried again by itself; if it stays so, look at the instance's log lines and the machine's load.",
+    )
+
+
+def _query_failed(where: str, why: str) -> Cause:
+    return Cause(
+        code=CauseCode.QUERY_FAILED,
+        message=f"A query at {where} failed: {why}.",
+        remedy="Look at the instance's log lines; it is tried again by itself.",
+    )
