@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from kombu import Connection
+
+from tests.unit.processes.conftest import await_end, runs
+from toygres.errors import Misconfigured
+from toygres.home import Home
+from toygres.platforms.local import place
+from toygres.processes import child
+from toygres.processes.broker import Broker
+from toygres.processes.metadata import Metadata
+from toygres.processes.supervisor import Supervisor
+
+SECONDS = 30
+
+
+@pytest.fixture
+def bare() -> Iterator[Home]:
+    folder = Path(tempfile.mkdtemp(prefix="tg-"))
+    home = Home(folder / "home of 'toygres'")
+    home.make()
+    yield home
+    place.forget(home)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def metadata(bare: Home) -> Metadata:
+    return Metadata(bare, place.find(bare))
+
+
+@pytest.fixture
+def broker(bare: Home) -> Iterator[Broker]:
+    made = Broker(bare)
+    yield made
+    made.clear()
+
+
+def start(supervisor: Supervisor, server: Metadata | Broker) -> int:
+    command = server.prepare()
+    supervisor.start(command)
+    supervisor.await_ready(command.name, server.ready, SECONDS)
+    return supervisor.pids()[command.name]
+
+
+def write(metadata: Metadata) -> None:
+    with psycopg.connect(metadata.url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+
+
+def read(metadata: Metadata) -> object:
+    with psycopg.connect(metadata.url) as connection:
+        return connection.execute("SELECT answer FROM kept").fetchone()
+
+
+def test_the_metadata_db_lets_us_in_without_a_password_and_by_its_socket_only(
+    supervisor: Supervisor, metadata: Metadata
+):
+    pid = start(supervisor, metadata)
+    with psycopg.connect(metadata.url) as connection:
+        shown = {
+            name: connection.execute(f"SHOW {name}").fetchone()[0]  # type: ignore[index]
+            for name in ("listen_addresses", "fsync", "full_page_writes", "synchronous_commit", "data_checksums")
+        }
+        connection.execute("SET ROLE none")
+    assert shown.pop("listen_addresses") == ""
+    assert set(shown.values()) == {"on"}
+    assert not [
+        found
+        for found in psutil.Process(pid).net_connections()
+        if found.status == psutil.CONN_LISTEN and found.laddr[1:]
+    ]
+    assert stat.S_IMODE(metadata.sockets.stat().st_mode) == 0o700
+    assert stat.S_IMODE(metadata.data.stat().st_mode) == 0o700
+    assert supervisor.stop([(["metadata"], 5.0)]) == []
+    metadata.clear()
+    assert not metadata.sockets.exists()
+
+
+def test_the_metadata_db_keeps_what_was_written_when_it_is_killed(supervisor: Supervisor, metadata: Metadata):
+    supervisor.settle()
+    pid = start(supervisor, metadata)
+    write(metadata)
+    os.kill(pid, signal.SIGKILL)
+    await_end(pid)
+    supervisor.await_ready("metadata", lambda: supervisor.pids().get("metadata") not in (None, pid), SECONDS)
+    supervisor.await_ready("metadata", metadata.ready, SECONDS)
+    assert read(metadata) == (42,)
+    assert supervisor.stop([(["metadata"], 5.0)]) == []
+
+
+def test_a_metadata_db_that_was_left_running_is_replaced(supervisor: Supervisor, metadata: Metadata):
+    left = child.spawn(metadata.prepare())
+    supervisor.await_ready("metadata", metadata.ready, SECONDS)
+    write(metadata)
+    assert start(supervisor, metadata) != left.pid
+    assert left.wait(5) == 0
+    assert read(metadata) == (42,)
+    assert supervisor.stop([(["metadata"], 5.0)]) == []
+
+
+def test_a_pid_file_that_names_another_process_stops_nobody_and_no_start(supervisor: Supervisor, metadata: Metadata):
+    start(supervisor, metadata)
+    assert supervisor.stop([(["metadata"], 5.0)]) == []
+    (metadata.data / "postmaster.pid").write_text(f"{os.getppid()}\n{metadata.data}\n")
+    start(supervisor, metadata)
+    assert runs(os.getppid())
+    assert supervisor.stop([(["metadata"], 5.0)]) == []
+
+
+def test_a_metadata_db_that_was_half_made_is_made_again(supervisor: Supervisor, metadata: Metadata):
+    half = metadata.data.with_name("metadata.partial")
+    half.mkdir()
+    shutil.chown(half, metadata.place.owner, metadata.place.group)
+    (half / "PG_VERSION").write_text("18\n")
+    start(supervisor, metadata)
+    assert not half.exists()
+    assert supervisor.stop([(["metadata"], 5.0)]) == []
+
+
+def test_the_broker_listens_on_a_socket_of_ours_and_nowhere_else(supervisor: Supervisor, broker: Broker):
+    pid = start(supervisor, broker)
+    with Connection(broker.url) as connection:
+        connection.ensure_connection(max_retries=1)
+    assert stat.S_IMODE(broker.socket.stat().st_mode) == 0o700
+    assert stat.S_IMODE(broker.socket.parent.stat().st_mode) == 0o700
+    assert psutil.Process(pid).net_connections("inet") == []
+    assert supervisor.stop([(["broker"], 5.0)]) == []
+    broker.clear()
+    assert not broker.socket.exists()
+
+
+def test_the_broker_keeps_what_it_holds_when_it_is_killed_or_left_running(supervisor: Supervisor, broker: Broker):
+    left = child.spawn(broker.prepare())
+    supervisor.await_ready("broker", broker.ready, SECONDS)
+    with Connection(broker.url) as connection:
+        connection.SimpleQueue("kept").put("a hint")
+    pid = start(supervisor, broker)
+    assert left.wait(5) == 0
+    supervisor.settle()
+    os.kill(pid, signal.SIGKILL)
+    await_end(pid)
+    supervisor.await_ready("broker", broker.ready, SECONDS)
+    with Connection(broker.url) as connection:
+        assert connection.SimpleQueue("kept").get(timeout=5).payload == "a hint"
+    assert supervisor.stop([(["broker"], 5.0)]) == []
+
+
+def test_a_home_with_a_long_path_has_its_brokers_socket_elsewhere(bare: Home):
+    long = Home(bare.path / ("long" * 30))
+    broker = Broker(long)
+    long.make()
+    broker.prepare()
+    assert len(os.fsencode(broker.socket)) <= 103
+    assert stat.S_IMODE(broker.socket.parent.stat().st_mode) == 0o700
+    broker.clear()
+    assert not broker.socket.parent.exists()
+
+
+def test_a_broker_folder_that_others_can_read_is_refused(bare: Home):
+    bare.broker.mkdir(mode=0o755)
+    with pytest.raises(Misconfigured, match="isn't a folder that only we can read"):
+        Broker(bare).prepare()

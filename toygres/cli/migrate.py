@@ -1,0 +1,24 @@
+"""`toygres migrate`: bring the metadata DB's schema up to this release's."""
+
+from __future__ import annotations
+
+import typer
+
+from toygres.cli import app
+from toygres.errors import Misconfigured
+
+
+@app.command()
+def migrate() -> None:
+    """Migrate the metadata DB that DATABASE_URL names (`up` does it by itself)."""
+    # SQLAlchemy and the settings take half a second: only for the command that needs them.
+    from toygres.config import load
+    from toygres.store.migrate import upgrade
+
+    url = load().database_url
+    if url is None:
+        raise Misconfigured(
+            "DATABASE_URL isn't set, and no `toygres up` runs from this home.",
+            "Set it to the metadata DB's address; the embedded one is migrated by `toygres up`.",
+        )
+    typer.echo(upgrade(url.get_secret_value()))

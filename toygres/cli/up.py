@@ -1,0 +1,141 @@
+"""`toygres up`: start the control plane, order an instance if one is named, and serve until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from toygres.cli import app
+from toygres.cli.client import Client
+from toygres.cli.exit_codes import ExitCode
+from toygres.cli.output import say
+from toygres.cli.welcome import welcome
+from toygres.domain.names import NAME_RULE, is_name
+from toygres.errors import ToygresError
+from toygres.home import Home
+
+# What is left of the five seconds in which everything has stopped.
+_SERVERS_SECONDS = 2.5
+
+
+def _checked(name: str | None) -> str | None:
+    if name is not None and not is_name(name):
+        raise typer.BadParameter(f"{name!r} isn't a name: {NAME_RULE}")
+    return name
+
+
+@app.command()
+def up(
+    name: Annotated[
+        str | None, typer.Argument(help="An instance to create, or to start, as well.", callback=_checked)
+    ] = None,
+    *,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it's ready; `down` stops it.")] = False,
+    ready_fd: Annotated[int | None, typer.Option(hidden=True, help="Where to tell that it's ready.")] = None,
+) -> None:
+    """Start Toygres on this machine; Ctrl-C stops it, and every server with it."""
+    home = Home.find()
+    if detach:
+        from toygres.cli.detach import start_detached
+
+        start_detached(home)
+        welcome(home, name)
+        return
+    with _told_to_stop() as stop:
+        _serve(home, name, ready_fd, stop)
+
+
+def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> None:
+    # Half a second to import, and what it imports is this command's alone.
+    from toygres.processes.control_plane import ControlPlane, end_leftovers
+    from toygres.processes.lock import only_up
+
+    home.make()
+    with only_up(home):
+        end_leftovers(home)
+        plane = ControlPlane(home, say)
+        serving = False
+        try:
+            say(f"Starting Toygres in {home.path}")
+            plane.start()
+            serving = True
+            _begin(home, name, ready_fd)
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            say("Stopping")
+        finally:
+            stop.disarm()
+            if serving:
+                _stop_servers(home)
+            plane.stop()
+    say("Everything has stopped." if serving else "Interrupted; everything has stopped.")
+    raise typer.Exit(ExitCode.OK if serving else ExitCode.INTERRUPTED)
+
+
+def _begin(home: Home, name: str | None, ready_fd: int | None) -> None:
+    from toygres.cli.orders import start_servers
+
+    start_servers(Client.from_home(home), home)
+    if ready_fd is not None:
+        # Whoever waits there greets the person: what is said here ends in a log, where a URI mustn't be.
+        os.write(ready_fd, b"ready")
+        os.close(ready_fd)
+        return
+    try:
+        welcome(home, name)
+    except (ToygresError, typer.Exit) as error:
+        message = getattr(error, "message", "")
+        say(f"{message} {getattr(error, 'remedy', '')}".strip())
+    say("\nCtrl-C stops everything; the data stays.")
+
+
+def _stop_servers(home: Home) -> None:
+    """Have the instances' servers stopped, in bounded time even when the page hangs."""
+    from toygres.cli.orders import stop_servers
+
+    def order() -> None:
+        try:
+            stop_servers(Client.from_home(home), home, _SERVERS_SECONDS)
+        except ToygresError as error:
+            say(f"The servers couldn't be stopped: {error}")
+
+    ordering = threading.Thread(target=order, name="stop-servers", daemon=True)
+    ordering.start()
+    ordering.join(_SERVERS_SECONDS + 0.2)
+
+
+class _Stop:
+    """Turns the first signal to stop into a KeyboardInterrupt, and swallows those that come later."""
+
+    def __init__(self) -> None:
+        self._armed = True
+
+    def disarm(self) -> None:
+        """From now on what is going on is no longer interrupted."""
+        self._armed = False
+
+    def __call__(self, *_: object) -> None:
+        if self._armed:
+            self._armed = False
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[_Stop]:
+    stop = _Stop()
+    signals = [signal.SIGINT, signal.SIGTERM]
+    # nohup has it ignored, and means it.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

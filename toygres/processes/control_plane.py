@@ -1,0 +1,177 @@
+"""The whole control plane on one machine: started in order, kept running, stopped within seconds, nothing left."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+from pydantic import SecretStr
+
+from toygres import config
+from toygres.errors import ToygresError, Unavailable
+from toygres.home import Home
+from toygres.platforms.local import place
+from toygres.processes import child, flower, keys, leftovers, ports, running
+from toygres.processes.broker import Broker
+from toygres.processes.child import Command
+from toygres.processes.metadata import Metadata
+from toygres.processes.readiness import Readiness
+from toygres.processes.supervisor import Supervisor
+from toygres.processes.table import PROCESSES, ProcessRow, Stage
+
+_STORES_SECONDS = 60.0
+_MIGRATION_SECONDS = 600.0
+_PAGE_SECONDS = 60.0
+# Together with the time that instances get to stop, these stay below the five seconds that are promised.
+_STOPPING = (((Stage.REST, Stage.ANSWERING), 1.5), ((Stage.STORES,), 0.8))
+_REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+class ControlPlane:
+    """Every process of one home. `say` hears sentences for the person who watches."""
+
+    def __init__(self, home: Home, say: Callable[[str], None]) -> None:
+        self._home = home
+        self._say = say
+        self._settings = config.load()
+        self._supervisor = Supervisor(say, self._tell_where)
+        self._telling = threading.Lock()
+        self._stores: dict[str, Metadata | Broker] = {}
+        self._sockets: dict[str, socket.socket] = {}
+
+    @property
+    def url(self) -> str:
+        """Where the API and the page are."""
+        return self._address(self._settings.port)
+
+    @property
+    def flower_url(self) -> str:
+        """Where Flower is."""
+        return self._address(self._settings.flower_port)
+
+    def start(self) -> None:
+        """Start everything; returns once the page answers.
+
+        Raises Misconfigured before anything runs, and Unavailable with the log's end when a process ends instead.
+        """
+        keys.make_token(self._home)
+        keys.make_secret_keys(self._home, self._settings)
+        self._take_ports()
+        self._start_stores()
+        self._migrate()
+        self._start_stage(Stage.ANSWERING)
+        self._await_page()
+        self._supervisor.settle()
+        self._sockets.pop("flower_port").close()
+        self._start_stage(Stage.REST)
+
+    def stop(self) -> None:
+        """Stop everything, in the opposite order; what doesn't end in time is killed."""
+        for listening in self._sockets.values():
+            listening.close()
+        groups = [
+            ([process.name for process in PROCESSES if process.stage in stages], seconds)
+            for stages, seconds in _STOPPING
+        ]
+        for name in self._supervisor.stop(groups):
+            self._say(f"{name} didn't stop in time and was killed.")
+        for store in self._stores.values():
+            with contextlib.suppress(OSError, ToygresError):
+                store.clear()
+        self._home.running.unlink(missing_ok=True)
+
+    def _take_ports(self) -> None:
+        for setting in ("port", "flower_port"):
+            self._sockets[setting] = ports.listen(self._settings, setting, self._say)
+        chosen = {setting: ports.port_of(listening) for setting, listening in self._sockets.items()}
+        self._settings = self._settings.model_copy(update=chosen)
+        flower.write_options(self._home, self._settings)
+
+    def _start_stores(self) -> None:
+        if self._settings.database_url is None:
+            self._stores["metadata"] = metadata = Metadata(self._home, place.find(self._home))
+            self._settings = self._settings.model_copy(update={"database_url": SecretStr(metadata.url)})
+        if self._settings.redis_url is None:
+            self._stores["broker"] = broker = Broker(self._home)
+            self._settings = self._settings.model_copy(update={"redis_url": SecretStr(broker.url)})
+        self._tell_where()
+        for store in self._stores.values():
+            self._supervisor.start(store.prepare())
+        for name, store in self._stores.items():
+            self._supervisor.await_ready(f"The {name}", store.ready, _STORES_SECONDS)
+
+    def _migrate(self) -> None:
+        migration = child.spawn(self._command("migrate", (sys.executable, "-m", "toygres", "migrate")))
+        try:
+            code = migration.wait(_MIGRATION_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Unavailable(f"The metadata DB wasn't migrated within {_MIGRATION_SECONDS:.0f} s.") from None
+        finally:
+            migration.kill()
+            migration.wait()
+        if code:
+            lines = "".join(f"\n    {line}" for line in child.last_lines(self._home.logs / "migrate.log"))
+            raise Unavailable(f"The metadata DB can't be migrated:{lines}", "")
+
+    def _start_stage(self, stage: Stage) -> None:
+        for process in PROCESSES:
+            if process.stage is stage and process.command is not None:
+                self._supervisor.start(self._process(process, process.command(self._home)))
+
+    def _await_page(self) -> None:
+        page = Readiness(_REACHED_BY.get(self._settings.bind, self._settings.bind), self._settings.port)
+        try:
+            self._supervisor.await_ready("The page", page, _PAGE_SECONDS)
+        except Unavailable as error:
+            error.remedy = page.answer or error.remedy
+            raise
+        finally:
+            page.close()
+
+    def _process(self, process: ProcessRow, arguments: tuple[str, ...]) -> Command:
+        command = self._command(process.name, (child.program(arguments[0]), *arguments[1:]))
+        if process.name == "web":
+            descriptor = self._sockets["port"].fileno()
+            handed_on = (*command.arguments[:-1], f"--bind=fd://{descriptor}", command.arguments[-1])
+            command = dataclasses.replace(command, arguments=handed_on, inherited=(descriptor,))
+        return dataclasses.replace(command, stop_signal=process.stop_signal, death_signal=process.death_signal)
+
+    def _command(self, name: str, arguments: tuple[str, ...]) -> Command:
+        return Command(
+            name=name,
+            arguments=arguments,
+            # Celery looks for its app in the working folder first: nothing there is called like ours.
+            folder=self._home.path,
+            log=self._home.logs / f"{name}.log",
+            environment=child.environment(self._home.path),
+        )
+
+    def _tell_where(self) -> None:
+        with self._telling:
+            running.write(
+                self._home,
+                self._settings,
+                url=self.url,
+                flower_url=self.flower_url,
+                pids=self._supervisor.pids(),
+            )
+
+    def _address(self, port: int) -> str:
+        host = _REACHED_BY.get(self._settings.bind, self._settings.bind)
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def end_leftovers(home: Home) -> None:
+    """End what an `up` of this home left running when it was killed, and forget its addresses.
+
+    Only its one `up` may do this, and before it reads its settings: those addresses would be among them.
+    """
+    found = running.find(home)
+    if found is not None:
+        leftovers.end(found.processes.values())
+    home.running.unlink(missing_ok=True)

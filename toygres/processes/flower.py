@@ -1,0 +1,37 @@
+"""Flower's options: where it listens and its generated password, in a file that only we can read."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from toygres.config import Settings
+from toygres.home import Home, write_private
+
+USER = "toygres"
+
+_CONFIGURATION = """\
+# Written by `toygres up`. The password stays when this file stays.
+address = {address!r}
+port = {port}
+basic_auth = [{login!r}]
+persistent = False
+"""
+_LOGIN = re.compile(r"^basic_auth = \['toygres:([A-Za-z0-9_-]{32,})'\]$", re.MULTILINE)
+
+
+def write_options(home: Home, settings: Settings) -> None:
+    """Write Flower's configuration file; a password that it holds already is kept."""
+    login = f"{USER}:{password(home) or secrets.token_urlsafe(32)}"
+    write_private(
+        home.flower_config, _CONFIGURATION.format(address=settings.bind, port=settings.flower_port, login=login)
+    )
+
+
+def password(home: Home) -> str | None:
+    """Flower's password, or None when none was made yet."""
+    try:
+        found = _LOGIN.search(home.flower_config.read_text())
+    except FileNotFoundError:
+        return None
+    return found[1] if found else None

@@ -1,0 +1,152 @@
+"""The metadata DB that `up` brings itself: a PostgreSQL that is reached by its Unix socket only, without a password.
+
+Its one role is called like the user that we run as, and `peer` lets that user in and nobody else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from toygres.errors import Misconfigured
+from toygres.home import Home
+from toygres.platforms.local import binaries, commands
+from toygres.platforms.local.place import Place
+from toygres.processes import identity, leftovers
+from toygres.processes.child import Command
+from toygres.processes.table import row
+
+_INITDB_SECONDS = 120.0
+# Runs as the servers' user; $1 is the data folder, made whole and durable or not at all, the rest initdb's words.
+_INITIALISE = """
+data="$1" && shift && rm -rf "$data.partial" && "$@" -D "$data.partial" --no-sync &&
+"$1" -D "$data.partial" --sync-only && mv "$data.partial" "$data"
+"""
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "32MB",
+    "io_method": "sync",
+    "max_logical_replication_workers": "0",
+    "max_wal_size": "256MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+}
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The embedded metadata DB of one home."""
+
+    home: Home
+    place: Place
+
+    @property
+    def data(self) -> Path:
+        """Its data folder."""
+        return self.place.root / "metadata"
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of its socket."""
+        return self.place.sockets / "metadata"
+
+    @property
+    def url(self) -> str:
+        """Where our processes find it; holds no secret."""
+        return f"postgresql://{quote(_our_name(), safe='')}@/postgres?host={quote(str(self.sockets), safe='')}"
+
+    def prepare(self) -> Command:
+        """Make what is missing, end what an earlier `up` left running, and tell how to run it.
+
+        Raises Misconfigured when it can't be made.
+        """
+        programs = binaries.bundled(self.place)
+        try:
+            if not self._initialised():
+                self._initialise(programs)
+            self.end_leftover()
+            commands.run(self.place, ["mkdir", "-p", "-m", "0700", self.sockets], seconds=10)
+        except commands.CommandFailed as failed:
+            lines = "".join(f"\n    {line}" for line in failed.output)
+            raise Misconfigured(f"The metadata DB in {self.data} can't be made: {failed}{lines}") from failed
+        return self._command(programs)
+
+    def ready(self) -> bool:
+        """Whether it accepts clients, as it says itself in the eighth line of its postmaster.pid."""
+        lines = self._pid_lines()
+        return len(lines) >= 8 and lines[7].strip() == "ready"
+
+    def end_leftover(self) -> None:
+        """End the server that an `up` left here when it was killed; a pid file without a server is removed."""
+        lines = self._pid_lines()
+        pid = int(lines[0]) if lines and lines[0].strip().isdecimal() else 0
+        since = identity.started(pid) if pid else None
+        if since is not None and _runs_in(pid, self.data):
+            leftovers.end([(pid, since)], signal.SIGINT)
+        # PostgreSQL refuses to start while any process at all has the pid in it.
+        with contextlib.suppress(FileNotFoundError):
+            (self.data / "postmaster.pid").unlink()
+
+    def clear(self) -> None:
+        """Remove the socket's folder, once the server has ended."""
+        commands.run(self.place, ["rm", "-rf", self.sockets], seconds=10)
+
+    def _initialised(self) -> bool:
+        return (self.data / "PG_VERSION").exists()
+
+    def _initialise(self, programs: Path) -> None:
+        options = (
+            f"--username={_our_name()} --encoding=UTF8 --locale=C --locale-provider=builtin "
+            "--builtin-locale=C.UTF-8 --wal-segsize=4 --data-checksums --auth-local=peer --auth-host=reject "
+            "--no-instructions"
+        ).split()
+        initdb = str(programs / "initdb")
+        script = ["sh", "-c", _INITIALISE, "sh", str(self.data), initdb, *options]
+        commands.run(self.place, script, seconds=_INITDB_SECONDS)
+
+    def _command(self, programs: Path) -> Command:
+        settings = {**_SETTINGS, "unix_socket_directories": str(self.sockets)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        process = row("metadata")
+        return Command(
+            name=process.name,
+            arguments=(str(programs / "postgres"), "-D", str(self.data), *options),
+            folder=Path("/"),
+            log=self.home.logs / f"{process.name}.log",
+            environment=commands.environment(),
+            user=(self.place.user.uid, self.place.user.gid) if self.place.user else None,
+            stop_signal=process.stop_signal,
+            death_signal=process.death_signal,
+        )
+
+    def _pid_lines(self) -> list[str]:
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return []
+
+
+def _runs_in(pid: int, data: Path) -> bool:
+    try:
+        # A postmaster's working folder is its data folder.
+        return psutil.Process(pid).cwd() == str(data.resolve())
+    except (psutil.Error, OSError):
+        return False
+
+
+def _our_name() -> str:
+    """What `peer` calls us: by the uid, whatever the environment says. Raises Misconfigured without a passwd entry."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise Misconfigured(f"The user with the uid {os.geteuid()} has no name.", "Give it a passwd entry.") from None
