@@ -1,0 +1,48 @@
+"""Health pages: open to all, and honest about each part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from toygres.services import Services
+from web.app import create_app
+
+
+def test_healthz_is_constant(nobody: FlaskClient):
+    assert nobody.get("/healthz").get_json() == {"status": "ok"}
+
+
+def test_readyz_names_each_part_and_the_one_that_is_missing(nobody: FlaskClient):
+    answer = nobody.get("/readyz")
+    found = answer.get_json()
+    assert answer.status_code == 503
+    assert found["ready"] is False
+    assert set(found["checks"]) == {"database", "broker", "platform"}
+    assert found["checks"]["database"]["ok"] is True
+    assert found["checks"]["platform"]["ok"] is True
+    assert found["checks"]["broker"]["ok"] is False
+    assert "REDIS_URL" in found["checks"]["broker"]["detail"]
+
+
+def test_readyz_takes_under_two_seconds_when_the_broker_is_silent(services: Services, silent_port: int):
+    url = SecretStr(f"redis://127.0.0.1:{silent_port}/0")
+    app = create_app(replace(services, settings=services.settings.model_copy(update={"redis_url": url})))
+    began = time.monotonic()
+    answer = app.test_client().get("/readyz")
+    assert time.monotonic() - began < 2
+    assert answer.get_json()["checks"]["broker"]["ok"] is False
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that accepts connections and never answers."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]

@@ -1,0 +1,28 @@
+"""Times, durations and steps as the page writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from web.schemas.told import rfc3339
+from web.ui import moment, seconds, words
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"), [(0.04, "0.04 s"), (0.5, "0.5 s"), (12.34, "12.3 s"), (99.9, "99.9 s"), (245.2, "4 min 5 s")]
+)
+def test_durations_are_written_for_people(duration: float, text: str):
+    assert seconds(duration) == text
+
+
+def test_times_are_written_in_utc():
+    at = datetime(2026, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
+    assert moment(at) == "2025-12-31 23:30:00 UTC"
+    assert rfc3339(at) == "2025-12-31T23:30:00.000Z"
+    assert rfc3339(datetime(2026, 1, 1, tzinfo=UTC)).endswith("Z")
+
+
+def test_a_step_reads_as_words():
+    assert words("apply_storage") == "apply storage"

@@ -1,0 +1,1 @@
+"""HTTP only: the REST API and the page, thin on top of `toygres`."""

@@ -1,0 +1,66 @@
+"""What the API and the page do alike: hand on what was ordered, wait for a change, read credentials."""
+
+from __future__ import annotations
+
+import structlog
+
+from toygres.domain import ids
+from toygres.domain.instance import Instance
+from toygres.domain.records import OperationRecord
+from toygres.errors import Conflict, Misconfigured
+from toygres.store import instances, operations
+from web import present
+from web.schemas import told
+from web.state import SHORT_WAIT_SECONDS, caller, services, state
+from worker.chains import publish
+
+log = structlog.get_logger(__name__)
+
+
+def hand_on(operation: OperationRecord) -> None:
+    """Publish what is left of a committed order."""
+    shown = ids.shown(ids.OPERATION, operation.id)
+    try:
+        publish(operation)
+    except Misconfigured as trouble:
+        log.error("hand_on_failed", operation=shown, reason=trouble.message)
+    except Exception:
+        # What is committed will be carried out: the sweep publishes it, so the caller must not be told otherwise.
+        log.exception("hand_on_failed", operation=shown)
+
+
+def instance_named(ref: str) -> Instance:
+    """The instance behind a name or an ID. Raises NotFound."""
+    return instances.get(services().store, caller().project, ref)
+
+
+def operation_named(text: str) -> OperationRecord:
+    """The operation behind an ID. Raises NotFound."""
+    return operations.get(services().store, caller().project, text)
+
+
+def operation_after(text: str, revision: int | None, seconds: float) -> OperationRecord:
+    """The operation once its revision is above `revision`, or as it is when `seconds` are over."""
+    found = operation_named(text)
+    if revision is None or found.revision > revision or found.ended_at is not None:
+        return found
+    long = state().long_waits.acquire(blocking=False)
+    try:
+        state().changes.wait(found.id, revision, seconds if long else min(seconds, SHORT_WAIT_SECONDS))
+    finally:
+        if long:
+            state().long_waits.release()
+    return operation_named(text)
+
+
+def credentials_of(found: Instance) -> told.CredentialsOut:
+    """How to log in. Raises Conflict while there is nothing to log in to."""
+    kept = services().platform(found.platform).credentials(found)
+    if kept is None or found.endpoint is None:
+        operation_id = ids.shown(ids.OPERATION, found.operation_id) if found.operation_id else None
+        raise Conflict(
+            f"The instance is {found.state.value}: it has no credentials.",
+            "Follow its operation until it has succeeded." if operation_id else "",
+            operation_id=operation_id,
+        )
+    return present.credentials(found, found.endpoint, kept)

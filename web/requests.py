@@ -1,0 +1,106 @@
+"""What surrounds every request: its ID, its Host header, its log line, and the headers that guard the answer."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import time
+from collections.abc import Callable, Iterable
+
+import structlog
+from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
+from werkzeug.exceptions import UnsupportedMediaType
+
+from toygres.domain import ids
+from toygres.errors import Rejected
+from web import auth
+
+log = structlog.get_logger(__name__)
+
+_SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?", re.ASCII)
+_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class WrongHost(Rejected):
+    """The Host header names none of this server's names."""
+
+    title = "Misdirected request"
+    status = 421
+
+
+def register(app: Flask, names: Iterable[str]) -> None:
+    """Surround each request to `app`, which answers to loopback's names and to `names`."""
+    app.before_request(begin)
+    app.before_request(host_check(names))
+    app.before_request(auth.guard)
+    app.before_request(require_json)
+    app.after_request(finish)
+
+
+def begin() -> None:
+    """Give the request its ID, for its log lines, its operation and its answer."""
+    g.began = time.monotonic()
+    offered = request.headers.get("X-Request-Id", "")
+    g.request_id = offered if _SANE_ID.fullmatch(offered) else ids.shown("req", ids.new())
+    clear_contextvars()
+    bind_contextvars(process="web", request_id=g.request_id)
+
+
+def host_check(names: Iterable[str]) -> Callable[[], None]:
+    """A check that refuses foreign Host headers: a page elsewhere may point its own name at loopback."""
+    known = frozenset(name.lower().strip("[]") for name in names) | {"localhost"}
+
+    def check() -> None:
+        host = request.headers.get("Host")
+        # Only a program speaking HTTP/1.0 sends none; a browser always does.
+        if host is not None and not _is_known(host, known):
+            raise WrongHost(
+                "The Host header names none of this server's names.",
+                "Use 127.0.0.1 or localhost, or add the name to TOYGRES_ALLOWED_HOSTS.",
+            )
+
+    return check
+
+
+def _is_known(host: str, known: frozenset[str]) -> bool:
+    match = _HOST.fullmatch(host)
+    if match is None:
+        return False
+    name = match["name"].lower().strip("[]").removesuffix(".")
+    try:
+        return name in known or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def require_json() -> None:
+    """Refuse a body to the API that doesn't say it is JSON: no form on a foreign page can say so."""
+    has_body = request.content_length or "Transfer-Encoding" in request.headers
+    if request.path.startswith("/v1/") and has_body and not request.is_json:
+        raise UnsupportedMediaType
+
+
+def finish(response: Response) -> Response:
+    """Add the headers that every answer has, and log the request by its route: a path may hold a code."""
+    response.headers.update(_HEADERS)
+    response.headers["X-Request-Id"] = g.request_id
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    log.info(
+        "request_answered",
+        method=request.method,
+        route=request.url_rule.rule if request.url_rule else None,
+        status=response.status_code,
+        seconds=round(time.monotonic() - g.began, 4),
+    )
+    return response

@@ -1,0 +1,1 @@
+"""The API's bodies: what is asked and what is told."""

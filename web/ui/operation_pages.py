@@ -1,0 +1,35 @@
+"""An operation's timeline: its steps, those to come included, kept fresh while it goes on."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from toygres import provisioning
+from web import present
+from web.orders import hand_on, operation_after, operation_named
+from web.schemas.asked import LONGEST_WAIT_SECONDS
+from web.state import caller, services
+
+blueprint = Blueprint("operation_pages", __name__, url_prefix="/operations")
+
+
+@blueprint.get("/<operation_id>")
+def show(operation_id: str) -> str:
+    """One operation."""
+    return render_template("operation.html", operation=present.operation(operation_named(operation_id)))
+
+
+@blueprint.get("/<operation_id>/changes")
+def changes(operation_id: str) -> str:
+    """The timeline alone, once it has changed or the wait is over."""
+    revision = request.args.get("after_revision", type=int)
+    found = operation_after(operation_id, revision, LONGEST_WAIT_SECONDS)
+    return render_template("_timeline.html", operation=present.operation(found))
+
+
+@blueprint.post("/<operation_id>/cancel")
+def cancel(operation_id: str) -> Response:
+    """Cancel the operation."""
+    hand_on(provisioning.request_cancel(services(), caller(), operation_id))
+    return redirect(url_for("operation_pages.show", operation_id=operation_id), 303)
