@@ -48,9 +48,7 @@ class Subject:
     @property
     def target(self) -> Target:
         """What a step acts on."""
-        return Target(
-            instance=self.instance, fence=self.fence, operation_id=uuid4(), installation_id=INSTALLATION
-        )
+        return Target(instance=self.instance, fence=self.fence, operation_id=uuid4(), installation_id=INSTALLATION)
 
     def with_fence(self, fence: int) -> Subject:
         """The same instance, met by another claim."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import structlog
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from toygres.domain import ids
 from toygres.errors import Rejected
@@ -42,6 +42,7 @@ def register(app: Flask, names: Iterable[str]) -> None:
     """Surround each request to `app`, which answers to loopback's names and to `names`."""
     app.before_request(begin)
     app.before_request(host_check(names))
+    app.before_request(require_path)
     app.before_request(auth.guard)
     app.before_request(require_json)
     app.after_request(finish)
@@ -81,6 +82,12 @@ def _is_known(host: str, known: frozenset[str]) -> bool:
         return name in known or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def require_path() -> None:
+    """Refuse a NUL in the path: nothing has one in its name, and PostgreSQL can't even be asked."""
+    if "\0" in request.path:
+        raise NotFound
 
 
 def require_json() -> None:

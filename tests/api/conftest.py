@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from toygres.services import Services
+from tests.conftest import MetadataServer
+from toygres.config import load
+from toygres.domain import ids
+from toygres.engine import Engine, Outcome
+from toygres.home import Home, write_private
+from toygres.platforms.local import place
+from toygres.services import Services, connect
+from toygres.store import operations, sweeps, workers
 from web.app import create_app
 
 Json = dict[str, Any]
@@ -90,8 +103,78 @@ class Person:
 @pytest.fixture
 def person(app: APIFlask, program: Program) -> Person:
     """A browser that is signed in."""
+    return sign_in(app, program)
+
+
+@pytest.fixture(scope="module")
+def idle_app(metadata_server: MetadataServer) -> Iterator[APIFlask]:
+    """An app for the tests of a file that order nothing: they may share it."""
+    folder = Path(tempfile.mkdtemp(prefix="tg-"))
+    home = Home(folder / "home")
+    home.make()
+    write_private(home.token, "test-token-0123456789")
+    write_private(home.secret_keys, Fernet.generate_key().decode())
+    url = metadata_server.fresh()
+    connected = connect(load(home=home.path, database_url=url))
+    yield create_app(connected)
+    connected.close()
+    metadata_server.drop(url)
+    place.forget(home)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def idle_program(idle_app: APIFlask) -> Program:
+    """A program with the token that orders nothing."""
+    return Program(idle_app.test_client(use_cookies=False), "test-token-0123456789")
+
+
+@pytest.fixture(scope="module")
+def idle_person(idle_app: APIFlask, idle_program: Program) -> Person:
+    """A browser that is signed in and orders nothing."""
+    return sign_in(idle_app, idle_program)
+
+
+def sign_in(app: APIFlask, program: Program) -> Person:
+    """A browser that has followed a sign-in link."""
     client = app.test_client()
     assert client.get(program.post("/v1/signins", status=201)["url"]).status_code == 303
     found = re.search(r'name="csrf" value="([^"]+)"', client.get("/create").text)
     assert found is not None
     return Person(client, found[1])
+
+
+@dataclass
+class InProcess:
+    """A worker inside the test: the real engine and the real platform, without broker and messages."""
+
+    services: Services
+    engine: Engine
+
+    def carry_out(self, operation: Json) -> None:
+        """Run an operation's steps until it has ended."""
+        operation_id = ids.parse(ids.OPERATION, operation["id"])
+        instance_id = ids.parse(ids.INSTANCE, operation["instance"]["id"])
+        assert operation_id is not None
+        assert instance_id is not None
+        changed, stop = threading.Event(), threading.Event()
+        platform = self.services.platforms["local"]
+        watching = threading.Thread(target=platform.watch, args=(lambda _: changed.set(), stop))
+        watching.start()
+        try:
+            while left := operations.remaining(self.services.store, operation_id):
+                changed.clear()
+                if self.engine.run_step(operation_id, left[0]) is Outcome.WAITING:
+                    changed.wait(timeout=1)
+                    sweeps.wake(self.services.store, [instance_id])
+        finally:
+            stop.set()
+            watching.join()
+
+
+@pytest.fixture
+def worker(services: Services) -> Iterator[InProcess]:
+    """A worker inside the test."""
+    presence = workers.Presence(services.store, "test", os.getpid())
+    yield InProcess(services, Engine(services, presence.arrive()))
+    presence.leave()

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from flask.testing import FlaskClient
+from apiflask import APIFlask
 from pydantic import SecretStr
 
 from toygres.services import Services
 from web.app import create_app
 
 
-def test_healthz_is_constant(nobody: FlaskClient):
-    assert nobody.get("/healthz").get_json() == {"status": "ok"}
+def test_healthz_is_constant(idle_app: APIFlask):
+    assert idle_app.test_client().get("/healthz").get_json() == {"status": "ok"}
 
 
-def test_readyz_names_each_part_and_the_one_that_is_missing(nobody: FlaskClient):
-    answer = nobody.get("/readyz")
+def test_readyz_names_each_part_and_the_one_that_is_missing(idle_app: APIFlask):
+    answer = idle_app.test_client().get("/readyz")
     found = answer.get_json()
     assert answer.status_code == 503
     assert found["ready"] is False

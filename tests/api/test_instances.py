@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.api.conftest import Json, Person, Program
-from toygres.services import Services
 from toygres.store.session import Store
 
 PASSWORD = "correct-horse-battery"
@@ -35,7 +34,7 @@ def test_an_order_is_answered_with_the_instance_its_operation_and_where_to_follo
     assert instance["spec"]["storage_bytes"] == 2 * 2**30
     assert instance["spec"]["memory"] == "1536Mi"
     assert instance["spec"]["cpu_millicores"] == 500
-    assert instance["status"]["state"] == "creating"
+    assert instance["status"]["state"] == "requested"
     assert instance["status"]["not_enforced"] == ["storage", "cpu", "memory"]
     assert instance["available"]["value"] is False
     assert instance["created_at"].endswith("Z")
@@ -56,8 +55,8 @@ def test_a_duplicate_name_is_refused_at_request_time(program: Program, demo: Jso
 
 
 @pytest.mark.parametrize("name", ["Demo", "1demo", "demo-", "-", "", "a" * 41, "de mo", "démo", "demo\n"])
-def test_a_name_outside_the_rule_is_refused_with_the_rule(program: Program, name: str):
-    error = _refusal(program, {"name": name})["name"]
+def test_a_name_outside_the_rule_is_refused_with_the_rule(idle_program: Program, name: str):
+    error = _refusal(idle_program, {"name": name})["name"]
     assert error["value"] == name
     assert "a to z" in error["allowed"]
 
@@ -66,31 +65,33 @@ def test_a_name_outside_the_rule_is_refused_with_the_rule(program: Program, name
     ("field", "value"),
     [("version", "99"), ("storage", "1Yi"), ("storage", "1"), ("cpu", "0"), ("memory", "lots"), ("platform", "moon")],
 )
-def test_what_is_not_offered_is_refused_with_field_value_and_what_is_allowed(program: Program, field: str, value: str):
-    error = _refusal(program, {"name": "demo", field: value})[field]
+def test_what_is_not_offered_is_refused_with_field_value_and_what_is_allowed(
+    idle_program: Program, field: str, value: str
+):
+    error = _refusal(idle_program, {"name": "demo", field: value})[field]
     assert error["value"] == value
     assert error["allowed"]
 
 
-def test_every_wrong_field_is_told_at_once(program: Program):
-    assert set(_refusal(program, {"name": "Demo", "version": "1", "cpu": "x"})) == {"name", "version", "cpu"}
+def test_every_wrong_field_is_told_at_once(idle_program: Program):
+    assert set(_refusal(idle_program, {"name": "Demo", "version": "1", "cpu": "x"})) == {"name", "version", "cpu"}
 
 
-def test_a_version_written_as_a_number_is_refused_clearly(program: Program):
-    error = _refusal(program, {"name": "demo", "version": 18})["version"]
+def test_a_version_written_as_a_number_is_refused_clearly(idle_program: Program):
+    error = _refusal(idle_program, {"name": "demo", "version": 18})["version"]
     assert error == {
         "field": "version", "value": 18, "message": "isn't a string", "allowed": "a string, in quotation marks",
     }  # fmt: skip
 
 
-def test_an_unknown_field_is_refused_without_showing_its_value(program: Program):
-    errors = _refusal(program, {"name": "demo", "pasword": PASSWORD})
+def test_an_unknown_field_is_refused_without_showing_its_value(idle_program: Program):
+    errors = _refusal(idle_program, {"name": "demo", "pasword": PASSWORD})
     assert errors["pasword"]["value"] is None
 
 
-@pytest.mark.parametrize("body", [[], "demo", 5, None, {}, {"name": None}, {"name": ["demo"]}])
-def test_a_body_of_another_shape_is_refused(program: Program, body: object):
-    answer = program.call("POST", "/v1/instances", json=body)
+@pytest.mark.parametrize("body", [[], "demo", 5, {}, {"name": None}, {"name": ["demo"]}])
+def test_a_body_of_another_shape_is_refused(idle_program: Program, body: object):
+    answer = idle_program.call("POST", "/v1/instances", json=body)
     assert answer.status_code == 422
 
 
@@ -101,20 +102,20 @@ def test_parameters_may_be_written_as_json_values(program: Program):
 
 
 @pytest.mark.parametrize("value", [None, [], {}, "a\0b", "x" * 201])
-def test_a_parameter_of_another_shape_is_refused_by_its_name(program: Program, value: object):
-    errors = _refusal(program, {"name": "demo", "parameters": {"shared_buffers": value}})
+def test_a_parameter_of_another_shape_is_refused_by_its_name(idle_program: Program, value: object):
+    errors = _refusal(idle_program, {"name": "demo", "parameters": {"shared_buffers": value}})
     assert list(errors) == ["parameters.shared_buffers"]
 
 
 @pytest.mark.parametrize("name", ["listen_addresses", "archive_command", "shared_preload_libraries", "no_such_one"])
-def test_a_parameter_outside_the_list_is_refused(program: Program, name: str):
-    error = _refusal(program, {"name": "demo", "parameters": {name: "x"}})[f"parameters.{name}"]
+def test_a_parameter_outside_the_list_is_refused(idle_program: Program, name: str):
+    error = _refusal(idle_program, {"name": "demo", "parameters": {name: "x"}})[f"parameters.{name}"]
     assert "shared_buffers" in error["allowed"]
 
 
 @pytest.mark.parametrize("password", ["", "a\0b", "x" * 129, 5, ["secret-in-a-list"], "\ud800abcdefgh"])
-def test_a_refused_password_is_never_told(program: Program, password: object):
-    answer = program.call("POST", "/v1/instances", json={"name": "demo", "password": password})
+def test_a_refused_password_is_never_told(idle_program: Program, password: object):
+    answer = idle_program.call("POST", "/v1/instances", json={"name": "demo", "password": password})
     assert answer.status_code == 422
     assert answer.get_json(force=True)["errors"][0]["value"] is None
     assert "secret-in-a-list" not in answer.text
@@ -142,8 +143,8 @@ def test_credentials_are_a_conflict_that_names_the_operation_until_they_are_ther
 @pytest.mark.parametrize(
     ("method", "more"), [("GET", ""), ("GET", "/credentials"), ("DELETE", ""), ("POST", "/start"), ("POST", "/stop")]
 )
-def test_an_instance_that_is_not_there_is_a_404(program: Program, ref: str, method: str, more: str):
-    assert program.call(method, f"/v1/instances/{ref}{more}").status_code == 404
+def test_an_instance_that_is_not_there_is_a_404(idle_program: Program, ref: str, method: str, more: str):
+    assert idle_program.call(method, f"/v1/instances/{ref}{more}").status_code == 404
 
 
 def test_lists_come_in_pages_that_miss_none(program: Program):
@@ -159,7 +160,7 @@ def test_lists_come_in_pages_that_miss_none(program: Program):
 
 
 def test_lists_can_be_narrowed_to_a_state(program: Program, demo: Json):
-    assert [item["name"] for item in program.get("/v1/instances", state="creating")["items"]] == ["demo"]
+    assert [item["name"] for item in program.get("/v1/instances", state="requested")["items"]] == ["demo"]
     assert program.get("/v1/instances", state="ready")["items"] == []
 
 
@@ -170,8 +171,8 @@ def test_lists_can_be_narrowed_to_a_state(program: Program, demo: Json):
         ({"cursor": "\0"}, "cursor"), ({"state": "happy"}, "state"), ({"colour": "red"}, "colour"),
     ],
 )  # fmt: skip
-def test_a_wrong_query_is_refused_by_field(program: Program, query: dict[str, str], field: str):
-    problem = program.get("/v1/instances", status=422, **query)
+def test_a_wrong_query_is_refused_by_field(idle_program: Program, query: dict[str, str], field: str):
+    problem = idle_program.get("/v1/instances", status=422, **query)
     assert [error["field"] for error in problem["errors"]] == [field]
 
 
@@ -191,8 +192,8 @@ def test_what_the_state_does_not_allow_is_a_conflict(program: Program, demo: Jso
     assert problem["operation"] == demo["operation"]["id"]
 
 
-def test_platforms_tell_what_they_offer(program: Program, services: Services):
-    (local,) = program.get("/v1/platforms")["items"]
+def test_platforms_tell_what_they_offer(idle_program: Program):
+    (local,) = idle_program.get("/v1/platforms")["items"]
     assert local["name"] == "local"
     assert local["default"] is True
     assert local["default_version"] in local["versions"]

@@ -85,15 +85,15 @@ def test_when_too_many_wait_the_next_one_waits_briefly(app: APIFlask, program: P
     ("name", "value"),
     [("wait_seconds", "31"), ("wait_seconds", "-1"), ("wait_seconds", "nan"), ("after_revision", "x"), ("x", "1")],
 )
-def test_a_wrong_long_poll_is_refused_by_field(program: Program, operation: Json, name: str, value: str):
-    problem = program.get(f"/v1/operations/{operation['id']}", status=422, **{name: value})
+def test_a_wrong_long_poll_is_refused_by_field(idle_program: Program, name: str, value: str):
+    problem = idle_program.get("/v1/operations/any", status=422, **{name: value})
     assert [error["field"] for error in problem["errors"]] == [name]
 
 
 @pytest.mark.parametrize("name", ["none", "op_01h455vb4pex5vsknk084sn02q", "ins_01h455vb4pex5vsknk084sn02q", "%00"])
-def test_an_operation_that_is_not_there_is_a_404(program: Program, name: str):
-    program.get(f"/v1/operations/{name}", status=404)
-    program.post(f"/v1/operations/{name}/cancel", status=404)
+def test_an_operation_that_is_not_there_is_a_404(idle_program: Program, name: str):
+    idle_program.get(f"/v1/operations/{name}", status=404)
+    idle_program.post(f"/v1/operations/{name}/cancel", status=404)
 
 
 def test_operations_are_listed_newest_first_and_by_instance(program: Program, operation: Json):
@@ -105,8 +105,8 @@ def test_operations_are_listed_newest_first_and_by_instance(program: Program, op
     assert [item["id"] for item in rest["items"]] == [operation["id"]]
 
 
-def test_operations_of_an_instance_that_is_not_there_are_a_404(program: Program):
-    program.get("/v1/operations", status=404, instance="none")
+def test_operations_of_an_instance_that_is_not_there_are_a_404(idle_program: Program):
+    idle_program.get("/v1/operations", status=404, instance="none")
 
 
 def test_a_cancelled_operation_says_so_and_can_be_told_again(program: Program, operation: Json):

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
+from apiflask import APIFlask
 
 import web.ui
 from tests.api.conftest import Json, Person, Program
@@ -21,14 +21,14 @@ def demo(program: Program) -> Json:
     return program.post("/v1/instances", {"name": "demo"})
 
 
-def test_an_empty_list_says_so(person: Person):
-    assert "There are none here" in person.see("/")
+def test_an_empty_list_says_so(idle_person: Person):
+    assert "There are none here" in idle_person.see("/")
 
 
 def test_the_list_shows_each_instance_with_its_state(person: Person, demo: Json):
     page = person.see("/")
     assert f'href="/instances/{demo["instance"]["id"]}"' in page
-    assert "creating" in page
+    assert "requested" in page
 
 
 def test_an_instance_is_shown_with_its_spec_and_what_is_going_on(person: Person, demo: Json):
@@ -64,10 +64,10 @@ def test_an_instance_can_be_ordered_with_the_form(person: Person, program: Progr
     assert program.get("/v1/operations")["items"][0]["actor"] == "page"
 
 
-def test_a_refused_form_comes_back_with_what_was_typed_but_the_password(person: Person):
-    answer = person.send("/create", name="Demo!", storage="2Gi", password="correct-horse-battery", parameters="x")
+def test_a_refused_form_comes_back_with_what_was_typed_but_the_password(idle_person: Person):
+    answer = idle_person.send("/create", name="Demo!", storage="2Gi", password="correct-horse-battery", parameters="x")
     assert answer.status_code == 422
-    answer = person.send("/create", name="Demo!", storage="2Gi", password="correct-horse-battery")
+    answer = idle_person.send("/create", name="Demo!", storage="2Gi", password="correct-horse-battery")
     assert 'role="alert"' in answer.text
     assert 'value="Demo!"' in answer.text
     assert 'value="2Gi"' in answer.text
@@ -75,8 +75,8 @@ def test_a_refused_form_comes_back_with_what_was_typed_but_the_password(person: 
     assert "correct-horse-battery" not in answer.text
 
 
-def test_what_was_typed_is_shown_as_text_and_not_as_markup(person: Person):
-    answer = person.send("/create", name='"><script>alert(1)</script>', parameters="<b>")
+def test_what_was_typed_is_shown_as_text_and_not_as_markup(idle_person: Person):
+    answer = idle_person.send("/create", name='"><script>alert(1)</script>', parameters="<b>")
     assert "<script>alert" not in answer.text
 
 
@@ -84,7 +84,7 @@ def test_deleting_needs_the_name_typed(person: Person, program: Program, demo: J
     assert "all its data will be gone" in person.see("/instances/demo/delete")
     assert person.send("/instances/demo/delete").status_code == 422
     assert person.send("/instances/demo/delete", name="demi").status_code == 422
-    assert program.get("/v1/instances/demo")["status"]["state"] == "creating"
+    assert program.get("/v1/instances/demo")["status"]["state"] == "requested"
     assert person.send("/instances/demo/delete", name="demo").status_code == 303
     assert program.get(f"/v1/instances/{demo['instance']['id']}")["status"]["state"] == "deleting"
 
@@ -107,8 +107,8 @@ def test_the_connection_is_shown_only_to_a_form_that_asks(person: Person, demo: 
 @pytest.mark.parametrize(
     "path", ["/instances/none", "/operations/none", "/instances/none/delete", "/instances/x/start"]
 )
-def test_a_page_that_is_not_there_says_so(person: Person, path: str):
-    assert person.client.get(path, headers={"Accept": "text/html"}).status_code in (404, 405)
+def test_a_page_that_is_not_there_says_so(idle_person: Person, path: str):
+    assert idle_person.client.get(path, headers={"Accept": "text/html"}).status_code in (404, 405)
 
 
 class _Checker(HTMLParser):
@@ -146,5 +146,6 @@ def test_pages_hold_nothing_inline_nothing_foreign_and_a_label_for_each_field(pe
 
 
 @pytest.mark.parametrize("name", ["page.css", "follow.js", "icon.svg"])
-def test_static_files_are_served_to_all(nobody: FlaskClient, name: str):
-    assert nobody.get(f"/static/{name}").status_code == 200
+def test_static_files_are_served_to_all(idle_app: APIFlask, name: str):
+    with idle_app.test_client().get(f"/static/{name}") as answer:
+        assert answer.status_code == 200

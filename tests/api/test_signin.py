@@ -35,8 +35,8 @@ def test_a_link_signs_a_browser_in_once(app: APIFlask, link: str):
     assert second.get("/").status_code == 401
 
 
-def test_a_link_lasts_five_minutes(program: Program):
-    expires_at = datetime.fromisoformat(program.post("/v1/signins", status=201)["expires_at"])
+def test_a_link_lasts_five_minutes(idle_program: Program):
+    expires_at = datetime.fromisoformat(idle_program.post("/v1/signins", status=201)["expires_at"])
     assert timedelta(minutes=4) < expires_at - datetime.now(UTC) <= timedelta(minutes=5)
 
 
@@ -45,9 +45,9 @@ def test_an_old_link_is_refused(app: APIFlask, services: Services, link: str):
     assert app.test_client().get(link).status_code == 410
 
 
-@pytest.mark.parametrize("code", ["x", "%00", "a" * 2000, "é"])
-def test_a_made_up_code_is_refused(app: APIFlask, code: str):
-    assert app.test_client().get(f"/signin/{code}").status_code == 410
+@pytest.mark.parametrize("code", ["x", "a" * 2000, "é", "%2e%2e"])
+def test_a_made_up_code_is_refused(idle_app: APIFlask, code: str):
+    assert idle_app.test_client().get(f"/signin/{code}").status_code == 410
 
 
 def test_the_code_itself_is_not_stored(services: Services, link: str):
@@ -91,7 +91,7 @@ def test_signing_out_ends_the_session(person: Person):
     person.see("/", status=401)
 
 
-def test_whoever_is_not_signed_in_is_told_how(app: APIFlask):
-    answer = app.test_client().get("/")
+def test_whoever_is_not_signed_in_is_told_how(idle_app: APIFlask):
+    answer = idle_app.test_client().get("/")
     assert answer.status_code == 401
     assert "POST /v1/signins" in answer.text

@@ -272,6 +272,23 @@ def test_a_delete_takes_the_place_of_a_running_create(driver: Driver, platform: 
     assert driver.instance(order.instance.id).state is InstanceState.DELETED
 
 
+def test_a_delete_that_took_the_place_of_a_create_can_not_be_cancelled(driver: Driver) -> None:
+    driver.order()
+    deletion = request_delete(driver.services, CALLER, "demo")
+    with pytest.raises(Conflict):
+        request_cancel(driver.services, CALLER, ids.shown(ids.OPERATION, deletion.operation.id))
+
+
+def test_a_delete_cancelled_before_its_first_step_leaves_the_instance_as_it_was(driver: Driver) -> None:
+    order = driver.order()
+    driver.drain(order.operation.id)
+    deletion = request_delete(driver.services, CALLER, "demo")
+    cancelled = request_cancel(driver.services, CALLER, ids.shown(ids.OPERATION, deletion.operation.id))
+    assert cancelled.state is OperationState.CANCELLED
+    left = driver.instance(order.instance.id)
+    assert (left.state, left.available.value) == (InstanceState.READY, True)
+
+
 def test_what_a_superseded_step_writes_late_is_refused_by_the_platform(
     driver: Driver, platform: MemoryPlatform
 ) -> None:

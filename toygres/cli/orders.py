@@ -19,9 +19,13 @@ Json = dict[str, Any]
 def stop_servers(client: Client, home: Home, seconds: float) -> None:
     """Order a stop of every instance that is ready, and wait for their ends, at most `seconds` in all.
 
-    Which ones they are is written down first, so that the next `up` starts them.
+    Which ones they are is written down first, so that the next `up` starts them. What is going on gets
+    the chance to end before.
     """
     deadline = time.monotonic() + seconds
+    for instance in client.items("/v1/instances"):
+        if instance["operation"]:
+            _end_of(client, client.get(operation_path(instance["operation"])), deadline)
     ready = list(client.items("/v1/instances", state="ready"))
     _remember(home, [instance["id"] for instance in ready])
     for operation in list(_ordered(client, ready, "stop")):
@@ -36,12 +40,20 @@ def start_servers(client: Client, home: Home) -> None:
     for instance in ran:
         _settle(client, instance)
     for operation in list(_ordered(client, ran, "start")):
-        *_, ended = operation, *changes(client, operation)
-        state = "ready" if ended["state"] == "succeeded" else f"its start ended {ended['state']}"
-        say(f"{ended['instance']['name']}: {state}")
-        if ended["cause"]:
-            say(f"  {ended['cause']['message']} {ended['cause']['remedy']}")
+        ended = operation
+        for changed in changes(client, operation):
+            ended = changed
+        _tell_start(ended)
     home.resume.unlink(missing_ok=True)
+
+
+def _tell_start(operation: Json) -> None:
+    name = operation["instance"]["name"]
+    if operation["state"] == "succeeded":
+        say(f"{name}: ready")
+        return
+    cause = operation["cause"]
+    say(f"{name}: its start {operation['state']}" + (f": {cause['message']} {cause['remedy']}" if cause else ""))
 
 
 def _ran(instance: Json, remembered: Iterable[str]) -> bool:
@@ -50,8 +62,10 @@ def _ran(instance: Json, remembered: Iterable[str]) -> bool:
 
 def _settle(client: Client, instance: Json) -> None:
     """Let a stop that the last `up` didn't see to its end come to it."""
-    if instance["operation"]:
-        operation = client.get(operation_path(instance["operation"]))
+    if not instance["operation"]:
+        return
+    operation = client.get(operation_path(instance["operation"]))
+    if operation["kind"] == "stop":
         for _ in changes(client, operation):
             pass
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -20,8 +21,9 @@ from toygres.domain.names import NAME_RULE, is_name
 from toygres.errors import ToygresError
 from toygres.home import Home
 
-# What is left of the five seconds in which everything has stopped.
-_SERVERS_SECONDS = 2.5
+# Everything has stopped within these, of which the instances' servers get at most the second.
+_STOP_SECONDS = 4.8
+_SERVERS_SECONDS = 2.2
 
 
 def _checked(name: str | None) -> str | None:
@@ -71,9 +73,10 @@ def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> N
             say("Stopping")
         finally:
             stop.disarm()
+            deadline = time.monotonic() + _STOP_SECONDS
             if serving:
                 _stop_servers(home)
-            plane.stop()
+            plane.stop(deadline - time.monotonic())
     say("Everything has stopped." if serving else "Interrupted; everything has stopped.")
     raise typer.Exit(ExitCode.OK if serving else ExitCode.INTERRUPTED)
 

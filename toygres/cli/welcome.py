@@ -14,6 +14,9 @@ from toygres.home import Home
 
 Json = dict[str, Any]
 
+# The name is free again, or still held by a cleanup, which a new order is told.
+_GONE = frozenset({"failed", "deleted"})
+
 
 def welcome(home: Home, name: str | None) -> None:
     """Have the instance `name` ready (when one is named), then tell where everything is.
@@ -40,6 +43,8 @@ def _ordered(client: Client, name: str) -> Json | None:
     try:
         found = client.get(instance_path(name))
     except NotFound:
+        found = None
+    if found is None or found["status"]["state"] in _GONE:
         created: Json = client.post("/v1/instances", {"name": name})["operation"]
         return created
     if found["operation"]:

@@ -5,6 +5,7 @@ TypeID is a public format (https://github.com/jetify-com/typeid): a prefix and a
 
 from __future__ import annotations
 
+from typing import Any, cast
 from uuid import UUID
 
 from typeid import TypeID
@@ -24,7 +25,8 @@ def new() -> UUID:
 
 def shown(prefix: str, uuid: UUID) -> str:
     """The form in which `uuid` leaves the metadata DB."""
-    return str(TypeID.from_uuid(suffix=uuid, prefix=prefix))
+    # The library names its own UUID type and takes anything with the same bytes.
+    return str(TypeID.from_uuid(suffix=cast("Any", uuid), prefix=prefix))
 
 
 def parse(prefix: str, text: str) -> UUID | None:

@@ -8,27 +8,33 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from pydantic import SecretStr
 
+import toygres
 from toygres import config
-from toygres.errors import ToygresError, Unavailable
+from toygres.errors import ToygresError
 from toygres.home import Home
 from toygres.platforms.local import place
+from toygres.platforms.local.platform import LocalPlatform
 from toygres.processes import child, flower, keys, leftovers, ports, running
 from toygres.processes.broker import Broker
 from toygres.processes.child import Command
 from toygres.processes.metadata import Metadata
 from toygres.processes.readiness import Readiness
-from toygres.processes.supervisor import Supervisor
+from toygres.processes.supervisor import NotStarted, Supervisor
 from toygres.processes.table import PROCESSES, ProcessRow, Stage
 
 _STORES_SECONDS = 60.0
 _MIGRATION_SECONDS = 600.0
 _PAGE_SECONDS = 60.0
-# Together with the time that instances get to stop, these stay below the five seconds that are promised.
-_STOPPING = (((Stage.REST, Stage.ANSWERING), 1.5), ((Stage.STORES,), 0.8))
+# What the stores get at the end of the time in which all is to stop, and the most that the others need before.
+_STORES_STOP_SECONDS = 0.9
+_OTHERS_STOP_SECONDS = 2.5
+_LEAST_STOP_SECONDS = 0.3
 _REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
@@ -57,7 +63,7 @@ class ControlPlane:
     def start(self) -> None:
         """Start everything; returns once the page answers.
 
-        Raises Misconfigured before anything runs, and Unavailable with the log's end when a process ends instead.
+        Raises Misconfigured before anything runs, and NotStarted with the log's end when a process ends instead.
         """
         keys.make_token(self._home)
         keys.make_secret_keys(self._home, self._settings)
@@ -70,20 +76,35 @@ class ControlPlane:
         self._sockets.pop("flower_port").close()
         self._start_stage(Stage.REST)
 
-    def stop(self) -> None:
-        """Stop everything, in the opposite order; what doesn't end in time is killed."""
+    def stop(self, seconds: float) -> None:
+        """Stop everything within `seconds`, in the opposite order; what doesn't end in time is killed."""
+        deadline = time.monotonic() + seconds
         for listening in self._sockets.values():
             listening.close()
-        groups = [
-            ([process.name for process in PROCESSES if process.stage in stages], seconds)
-            for stages, seconds in _STOPPING
-        ]
-        for name in self._supervisor.stop(groups):
-            self._say(f"{name} didn't stop in time and was killed.")
+        others = min(_OTHERS_STOP_SECONDS, max(_LEAST_STOP_SECONDS, seconds - _STORES_STOP_SECONDS))
+        self._stop_processes(others, lambda process: process.stage is not Stage.STORES)
+        self._end_servers(max(_LEAST_STOP_SECONDS, deadline - time.monotonic() - _STORES_STOP_SECONDS))
+        self._stop_processes(_STORES_STOP_SECONDS, lambda process: process.stage is Stage.STORES)
         for store in self._stores.values():
             with contextlib.suppress(OSError, ToygresError):
                 store.clear()
         self._home.running.unlink(missing_ok=True)
+
+    def _stop_processes(self, seconds: float, chosen: Callable[[ProcessRow], bool]) -> None:
+        names = [process.name for process in PROCESSES if chosen(process)]
+        for name in self._supervisor.stop(names, seconds):
+            self._say(f"{name} didn't stop in time and was killed.")
+
+    def _end_servers(self, seconds: float) -> None:
+        """Stop the instances' servers that no operation has stopped: those of creates that are going on."""
+        if not self._home.place.exists():
+            return
+        platform = LocalPlatform("local", self._settings)
+        ending = threading.Thread(target=platform.shut_down, name="end-servers", daemon=True)
+        ending.start()
+        ending.join(seconds)
+        if ending.is_alive():
+            self._say("Servers of instances are still stopping; they end by themselves.")
 
     def _take_ports(self) -> None:
         for setting in ("port", "flower_port"):
@@ -106,17 +127,25 @@ class ControlPlane:
             self._supervisor.await_ready(f"The {name}", store.ready, _STORES_SECONDS)
 
     def _migrate(self) -> None:
+        metadata = self._stores.get("metadata")
+        if not isinstance(metadata, Metadata):
+            self._run_migration()
+        elif metadata.schema() != _newest_schema():
+            self._run_migration()
+            metadata.note_schema(_newest_schema())
+
+    def _run_migration(self) -> None:
         migration = child.spawn(self._command("migrate", (sys.executable, "-m", "toygres", "migrate")))
         try:
             code = migration.wait(_MIGRATION_SECONDS)
         except subprocess.TimeoutExpired:
-            raise Unavailable(f"The metadata DB wasn't migrated within {_MIGRATION_SECONDS:.0f} s.") from None
+            raise NotStarted(f"The metadata DB wasn't migrated within {_MIGRATION_SECONDS:.0f} s.") from None
         finally:
             migration.kill()
             migration.wait()
         if code:
             lines = "".join(f"\n    {line}" for line in child.last_lines(self._home.logs / "migrate.log"))
-            raise Unavailable(f"The metadata DB can't be migrated:{lines}", "")
+            raise NotStarted(f"The metadata DB can't be migrated:{lines}")
 
     def _start_stage(self, stage: Stage) -> None:
         for process in PROCESSES:
@@ -127,9 +156,8 @@ class ControlPlane:
         page = Readiness(_REACHED_BY.get(self._settings.bind, self._settings.bind), self._settings.port)
         try:
             self._supervisor.await_ready("The page", page, _PAGE_SECONDS)
-        except Unavailable as error:
-            error.remedy = page.answer or error.remedy
-            raise
+        except NotStarted as failed:
+            raise NotStarted(f"{failed} {page.answer}".rstrip()) from None
         finally:
             page.close()
 
@@ -175,3 +203,9 @@ def end_leftovers(home: Home) -> None:
     if found is not None:
         leftovers.end(found.processes.values())
     home.running.unlink(missing_ok=True)
+
+
+def _newest_schema() -> str:
+    """The newest version of the schema that this code brings; importing what knows it would take a second."""
+    versions = Path(toygres.__file__).parent / "store" / "migrations" / "versions"
+    return max(version.stem for version in versions.glob("[0-9]*.py"))

@@ -86,6 +86,17 @@ class Metadata:
         lines = self._pid_lines()
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
+    def schema(self) -> str:
+        """The version that this DB was last migrated to, as `note_schema` wrote it; empty when it never was."""
+        try:
+            return self._schema_note.read_text().strip()
+        except OSError:
+            return ""
+
+    def note_schema(self, version: str) -> None:
+        """Write the version down beside the data, so that it goes wherever a copy of the data goes."""
+        commands.run(self.place, ["sh", "-c", 'cat >"$1"', "sh", self._schema_note], stdin=version, seconds=10)
+
     def end_leftover(self) -> None:
         """End the server that an `up` left here when it was killed; a pid file without a server is removed."""
         lines = self._pid_lines()
@@ -100,6 +111,10 @@ class Metadata:
     def clear(self) -> None:
         """Remove the socket's folder, once the server has ended."""
         commands.run(self.place, ["rm", "-rf", self.sockets], seconds=10)
+
+    @property
+    def _schema_note(self) -> Path:
+        return self.data / "toygres-schema"
 
     def _initialised(self) -> bool:
         return (self.data / "PG_VERSION").exists()

@@ -12,14 +12,18 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
-from toygres.errors import Unavailable
+from toygres.errors import ToygresError
 from toygres.processes.child import Command, last_lines, spawn
 
 _PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
+
+
+class NotStarted(ToygresError):
+    """A process ended while all were starting, or wasn't ready in time; the message has its last words."""
 
 
 class Keeper:
@@ -136,13 +140,13 @@ class Supervisor:
         return {name: keeper.pid for name, keeper in self._keepers.items() if keeper.pid is not None}
 
     def await_ready(self, what: str, ready: Callable[[], bool], seconds: float) -> None:
-        """Look until `ready()`; raises Unavailable when a process ended instead, or `seconds` are over."""
+        """Look until `ready()`; raises NotStarted when a process ended instead, or `seconds` are over."""
         deadline = time.monotonic() + seconds
         while not ready():
             if self._failed.wait(_LOOK_SECONDS):
-                raise Unavailable(self.failure(), "")
+                raise NotStarted(self.failure())
             if time.monotonic() > deadline:
-                raise Unavailable(f"{what} wasn't ready within {seconds:.0f} s.", "The log is in the home's `logs`.")
+                raise NotStarted(f"{what} wasn't ready within {seconds:.0f} s.")
 
     def failure(self) -> str:
         """Which process ended while starting, and its last log lines; empty when none did."""
@@ -152,11 +156,8 @@ class Supervisor:
         lines = "".join(f"\n    {line}" for line in last_lines(keeper.command.log))
         return f"{keeper.command.name} {how}; the end of {keeper.command.log}:{lines}"
 
-    def stop(self, groups: Sequence[tuple[Sequence[str], float]]) -> list[str]:
-        """Stop the groups in turn, each within its seconds, then by SIGKILL; the names that needed it."""
-        return [name for names, seconds in groups for name in self._stop_group(names, seconds)]
-
-    def _stop_group(self, names: Sequence[str], seconds: float) -> list[str]:
+    def stop(self, names: Iterable[str], seconds: float) -> list[str]:
+        """Stop these processes (of them those that were started) in time, or kill them; the names that it took."""
         keepers = [self._keepers[name] for name in names if name in self._keepers]
         deadline = time.monotonic() + seconds
         for keeper in keepers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,7 +62,10 @@ _CANCEL = """
 WITH cancelled AS (
     UPDATE toygres.operations o SET cancel_requested_at = toygres.toygres_now(), revision = o.revision + 1
     WHERE o.id = :id AND o.project = :project AND o.ended_at IS NULL AND o.outcome = 'succeeded'
-      AND o.cancel_requested_at IS NULL AND (NOT o.persistent OR o.started_at IS NULL) AND o.kind <> 'cleanup'
+      AND o.cancel_requested_at IS NULL AND o.kind <> 'cleanup'
+      AND (NOT o.persistent OR (o.started_at IS NULL
+           -- What it took the place of has ended: without it nobody would go on with the instance.
+           AND NOT EXISTS (SELECT FROM toygres.operations p WHERE p.superseded_by = o.id)))
     RETURNING o.*
 )
 INSERT INTO toygres.events (project, instance_id, operation_id, actor, kind)
@@ -196,17 +198,6 @@ def standing(store: Store, operation_id: UUID) -> Standing | None:
         id=operation_id,
     )
     return Standing(fence=row.fence, held=row.held, cancelled=row.cancelled, turned=row.turned) if row else None
-
-
-def stuck_or_overdue(store: Store, limit: int = 100) -> Sequence[UUID]:
-    """Open operations that nobody holds and that were told to cancel or whose deadline has passed."""
-    rows = store.all(
-        """SELECT id FROM toygres.operations WHERE ended_at IS NULL AND owner IS NULL AND outcome = 'succeeded'
-             AND due_at <= toygres.toygres_now() AND (cancel_requested_at IS NOT NULL
-              OR deadline_at < toygres.toygres_now()) LIMIT :limit""",
-        limit=limit,
-    )
-    return [row.id for row in rows]
 
 
 def _values(plan: Plan) -> dict[str, Any]:

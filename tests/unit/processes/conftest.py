@@ -67,7 +67,7 @@ def reports() -> list[str]:
 def supervisor(reports: list[str]) -> Iterator[Supervisor]:
     made = Supervisor(reports.append, lambda: None)
     yield made
-    made.stop([(list(made.pids()), 0.0)])
+    made.stop(list(made.pids()), 0.0)
 
 
 def runs(pid: int) -> bool:

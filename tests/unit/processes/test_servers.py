@@ -83,7 +83,7 @@ def test_the_metadata_db_lets_us_in_without_a_password_and_by_its_socket_only(
     ]
     assert stat.S_IMODE(metadata.sockets.stat().st_mode) == 0o700
     assert stat.S_IMODE(metadata.data.stat().st_mode) == 0o700
-    assert supervisor.stop([(["metadata"], 5.0)]) == []
+    assert supervisor.stop(["metadata"], 5.0) == []
     metadata.clear()
     assert not metadata.sockets.exists()
 
@@ -97,7 +97,7 @@ def test_the_metadata_db_keeps_what_was_written_when_it_is_killed(supervisor: Su
     supervisor.await_ready("metadata", lambda: supervisor.pids().get("metadata") not in (None, pid), SECONDS)
     supervisor.await_ready("metadata", metadata.ready, SECONDS)
     assert read(metadata) == (42,)
-    assert supervisor.stop([(["metadata"], 5.0)]) == []
+    assert supervisor.stop(["metadata"], 5.0) == []
 
 
 def test_a_metadata_db_that_was_left_running_is_replaced(supervisor: Supervisor, metadata: Metadata):
@@ -107,16 +107,16 @@ def test_a_metadata_db_that_was_left_running_is_replaced(supervisor: Supervisor,
     assert start(supervisor, metadata) != left.pid
     assert left.wait(5) == 0
     assert read(metadata) == (42,)
-    assert supervisor.stop([(["metadata"], 5.0)]) == []
+    assert supervisor.stop(["metadata"], 5.0) == []
 
 
 def test_a_pid_file_that_names_another_process_stops_nobody_and_no_start(supervisor: Supervisor, metadata: Metadata):
     start(supervisor, metadata)
-    assert supervisor.stop([(["metadata"], 5.0)]) == []
+    assert supervisor.stop(["metadata"], 5.0) == []
     (metadata.data / "postmaster.pid").write_text(f"{os.getppid()}\n{metadata.data}\n")
     start(supervisor, metadata)
     assert runs(os.getppid())
-    assert supervisor.stop([(["metadata"], 5.0)]) == []
+    assert supervisor.stop(["metadata"], 5.0) == []
 
 
 def test_a_metadata_db_that_was_half_made_is_made_again(supervisor: Supervisor, metadata: Metadata):
@@ -126,7 +126,7 @@ def test_a_metadata_db_that_was_half_made_is_made_again(supervisor: Supervisor, 
     (half / "PG_VERSION").write_text("18\n")
     start(supervisor, metadata)
     assert not half.exists()
-    assert supervisor.stop([(["metadata"], 5.0)]) == []
+    assert supervisor.stop(["metadata"], 5.0) == []
 
 
 def test_the_broker_listens_on_a_socket_of_ours_and_nowhere_else(supervisor: Supervisor, broker: Broker):
@@ -136,7 +136,7 @@ def test_the_broker_listens_on_a_socket_of_ours_and_nowhere_else(supervisor: Sup
     assert stat.S_IMODE(broker.socket.stat().st_mode) == 0o700
     assert stat.S_IMODE(broker.socket.parent.stat().st_mode) == 0o700
     assert psutil.Process(pid).net_connections("inet") == []
-    assert supervisor.stop([(["broker"], 5.0)]) == []
+    assert supervisor.stop(["broker"], 5.0) == []
     broker.clear()
     assert not broker.socket.exists()
 
@@ -154,7 +154,7 @@ def test_the_broker_keeps_what_it_holds_when_it_is_killed_or_left_running(superv
     supervisor.await_ready("broker", broker.ready, SECONDS)
     with Connection(broker.url) as connection:
         assert connection.SimpleQueue("kept").get(timeout=5).payload == "a hint"
-    assert supervisor.stop([(["broker"], 5.0)]) == []
+    assert supervisor.stop(["broker"], 5.0) == []
 
 
 def test_a_home_with_a_long_path_has_its_brokers_socket_elsewhere(bare: Home):

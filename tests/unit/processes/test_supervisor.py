@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.processes.conftest import Pipe, Script, await_end, runs
-from toygres.errors import Unavailable
-from toygres.processes.supervisor import Supervisor
+from toygres.processes.supervisor import NotStarted, Supervisor
 
 TELL_AND_WAIT = "import os, signal; os.write({0}, b'%d\\n' % os.getpid()); signal.pause()"
 DEAF = "import signal; signal.signal(15, signal.SIG_IGN); " + TELL_AND_WAIT
@@ -50,7 +49,7 @@ def test_a_process_that_ends_while_all_are_starting_is_a_failure_told_with_its_l
     supervisor: Supervisor, script: Script
 ):
     supervisor.start(script("raise SystemExit('the disk is on fire')", name="web"))
-    with pytest.raises(Unavailable, match=r"(?s)web ended with exit code 1.*the disk is on fire"):
+    with pytest.raises(NotStarted, match=r"(?s)web ended with exit code 1.*the disk is on fire"):
         supervisor.await_ready("web", lambda: False, 10)
     assert supervisor.pids() == {}
 
@@ -59,13 +58,13 @@ def test_a_program_that_is_missing_is_a_failure_in_words(supervisor: Supervisor,
     command = script("")
     object.__setattr__(command, "arguments", (str(tmp_path / "absent"),))
     supervisor.start(command)
-    with pytest.raises(Unavailable, match="couldn't be started: No such file or directory"):
+    with pytest.raises(NotStarted, match="couldn't be started: No such file or directory"):
         supervisor.await_ready("part", lambda: False, 10)
 
 
 def test_waiting_for_what_never_gets_ready_ends(supervisor: Supervisor, script: Script, pipe: Pipe):
     supervisor.start(script(TELL_AND_WAIT.format(pipe.writing), inherited=(pipe.writing,)))
-    with pytest.raises(Unavailable, match="The part wasn't ready within 0 s"):
+    with pytest.raises(NotStarted, match="The part wasn't ready within 0 s"):
         supervisor.await_ready("The part", lambda: False, 0.1)
 
 
@@ -75,12 +74,12 @@ def test_stopping_asks_first_and_kills_what_is_deaf(supervisor: Supervisor, scri
         supervisor.start(script(source.format(pipe.writing), name=name, inherited=(pipe.writing,)))
     pids = [int(pipe.line()), int(pipe.line())]
     began = time.monotonic()
-    assert supervisor.stop([(["polite", "deaf"], 0.5)]) == ["deaf"]
+    assert supervisor.stop(["polite", "deaf"], 0.5) == ["deaf"]
     assert 0.5 <= time.monotonic() - began < 3
     assert not any(runs(pid) for pid in pids)
 
 
-def test_groups_stop_one_after_the_other(supervisor: Supervisor, script: Script, pipe: Pipe):
+def test_stopping_returns_once_all_have_ended(supervisor: Supervisor, script: Script, pipe: Pipe):
     farewell = (
         "import os, signal\n"
         "def end(*_): os.write({0}, b'{1}\\n'); os._exit(0)\n"
@@ -90,7 +89,7 @@ def test_groups_stop_one_after_the_other(supervisor: Supervisor, script: Script,
     for name in ("store", "user"):
         supervisor.start(script(farewell.format(pipe.writing, name), name=name, inherited=(pipe.writing,)))
         assert pipe.line() == "up"
-    assert supervisor.stop([(["user"], 5.0), (["store"], 5.0)]) == []
+    assert supervisor.stop(["user"], 5.0) == supervisor.stop(["store"], 5.0) == []
     assert [pipe.line(), pipe.line()] == ["user", "store"]
 
 
@@ -118,7 +117,7 @@ SUPERVISES_TWO = """
 import signal, sys
 from pathlib import Path
 from toygres.processes.child import Command
-from toygres.processes.supervisor import Supervisor
+from toygres.processes.supervisor import NotStarted, Supervisor
 
 def tell():
     if len(supervisor.pids()) == 2:

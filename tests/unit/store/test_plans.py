@@ -11,9 +11,7 @@ from toygres.store.sweeps import _SWEEP
 def test_the_sweep_reads_an_index_and_not_the_table(store: Store) -> None:
     with store.transaction() as connection:
         connection.execute(text("SET LOCAL enable_seqscan = off"))
-        plan = connection.execute(
-            text("EXPLAIN " + _SWEEP), {"oldest": None, "grace": 3.0, "limit": 500}
-        ).scalars()
+        plan = connection.execute(text("EXPLAIN " + _SWEEP), {"oldest": None, "grace": 3.0, "limit": 500}).scalars()
         told = "\n".join(plan)
     assert "Index Cond" in told, told
     assert "operations_due" in told, told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 from contextlib import suppress
@@ -21,6 +22,19 @@ class End:
     def close(self) -> None:
         """Give the descriptor back."""
         os.close(self.descriptor)
+
+
+def wait(process: psutil.Process, seconds: float) -> bool:
+    """Whether the process ended within `seconds`: it has when it is a zombie, however late its parent looks at it."""
+    end = end_of(process)
+    if end is None:
+        return True
+    poller = select.poll()
+    poller.register(end.descriptor, select.POLLIN)
+    try:
+        return bool(poller.poll(seconds * 1000))
+    finally:
+        end.close()
 
 
 def end_of(process: psutil.Process) -> End | None:

@@ -13,6 +13,7 @@ import psutil
 from toygres.errors import Unavailable
 from toygres.platforms.local.folder import opened
 from toygres.platforms.local.layout import DATA, INSTANCES, PARTIAL, Layout
+from toygres.platforms.local.process_ends import wait
 
 # The name that the shell which becomes a server gives itself.
 LAUNCHER = "toygres-server"
@@ -105,23 +106,11 @@ def end_preparations(layout: Layout) -> None:
     _wait(left, _KILL_SECONDS)
 
 
-def wait_for(process: psutil.Process, seconds: float) -> bool:
-    """Whether the process ended within `seconds`."""
-    return not _wait([process], seconds)
-
-
-def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Those that haven't ended after `seconds`; psutil waits by pidfd or kqueue, without polling."""
+def _wait(processes: list[psutil.Process], seconds: float) -> None:
+    """Until all have ended, or `seconds` are over."""
     until = time.monotonic() + seconds
-    left = []
     for process in processes:
-        try:
-            process.wait(max(0.0, until - time.monotonic()))
-        except psutil.TimeoutExpired:
-            left.append(process)
-        except psutil.NoSuchProcess:
-            continue
-    return left
+        wait(process, max(0.0, until - time.monotonic()))
 
 
 @contextmanager

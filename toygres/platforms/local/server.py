@@ -11,7 +11,7 @@ import psutil
 import structlog
 
 from toygres.errors import Refused, Unavailable
-from toygres.platforms.local import processes
+from toygres.platforms.local import process_ends, processes
 from toygres.platforms.local.commands import environment, run
 from toygres.platforms.local.fence import passed
 from toygres.platforms.local.folder import opened
@@ -136,7 +136,7 @@ def _await_end(layout: Layout, *, stopping: bool) -> bool:
         processes.end(layout)
     elif not stopping and processes.status(layout) != processes.STOPPING:
         return False
-    elif not processes.wait_for(found, _ENDING_SECONDS):
+    elif not process_ends.wait(found, _ENDING_SECONDS):
         raise Unavailable("The server is still stopping.", "It is tried again by itself.")
     return True
 

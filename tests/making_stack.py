@@ -1,0 +1,140 @@
+"""A broker and workers of the test's own, as real processes beside the test's metadata DB."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+from driving import CALLER, Driver
+
+from toygres.domain import ids
+from toygres.domain.operation import OperationState
+from toygres.domain.records import OperationRecord
+from toygres.home import Home
+from toygres.operations import STEPS
+from toygres.processes import child
+from toygres.processes.broker import Broker
+from toygres.provisioning import InstanceRequest, request_delete, request_instance
+from toygres.services import Services
+from toygres.store import instances, operations
+from toygres.store.changes import Changes
+from worker.app import celery, configuration
+from worker.chains import publish as publish_now
+
+ENDED = {OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELLED, OperationState.SUPERSEDED}
+
+
+@dataclass
+class Stack:
+    """Real parts, each of which a test may kill."""
+
+    home: Home
+    services: Services
+    broker: Broker
+    changes: Changes
+    valkey: subprocess.Popen[bytes] | None = None
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start_broker(self) -> None:
+        """Run the broker; returns once it answers."""
+        self.valkey = child.spawn(self.broker.prepare())
+        with self.logged("broker") as log:
+            _read_until(log, "Ready to accept connections")
+
+    def kill_broker(self, *, forget: bool = False) -> None:
+        """Kill the broker; `forget` takes its data with it."""
+        assert self.valkey is not None
+        self.valkey.kill()
+        self.valkey.wait()
+        (self.home.logs / "broker.log").unlink()
+        if forget:
+            for file in self.home.broker.glob("appendonlydir/*"):
+                file.unlink()
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """Run a worker; returns once it takes messages."""
+        name = f"worker{len(self.workers)}"
+        command = child.Command(
+            name=name,
+            arguments=(sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", f"{name}@test"),
+            folder=self.home.path,
+            log=self.home.logs / f"{name}.log",
+            environment={**os.environ, **self._environment()},
+        )
+        worker = child.spawn(command)
+        self.workers.append(worker)
+        with self.logged(name) as log:
+            _read_until(log, "ready.")
+        return worker
+
+    def logged(self, name: str) -> subprocess.Popen[str]:
+        """The lines of a process's log, from its first on, as they come."""
+        follow = ["tail", "-n", "+1", "-F", str(self.home.logs / f"{name}.log")]
+        return subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def order(self, name: str = "demo", *, publish: bool = True) -> UUID:
+        """Order an instance; the operation's ID."""
+        accepted = request_instance(self.services, CALLER, InstanceRequest(name=name))
+        if publish:
+            publish_now(accepted.operation)
+        return accepted.operation.id
+
+    def delete(self, name: str = "demo") -> OperationRecord:
+        """Order that the instance be deleted and wait for the end."""
+        return self.ended(request_delete(self.services, CALLER, name).operation.id)
+
+    def ended(self, operation_id: UUID) -> OperationRecord:
+        """The operation once it has ended."""
+        return self.once(operation_id, lambda found: found.state in ENDED)
+
+    def once(self, operation_id: UUID, condition: object) -> OperationRecord:
+        """The operation as soon as `condition` holds for it."""
+        assert callable(condition)
+        while True:
+            found = operations.find(self.services.store, "default", operation_id)
+            if condition(found):
+                return found
+            self.changes.wait(operation_id, found.revision, 60)
+
+    def instance_of(self, operation: OperationRecord) -> object:
+        """The instance of an operation as its row says."""
+        return instances.get(self.services.store, "default", ids.shown(ids.INSTANCE, operation.instance_id))
+
+    def _environment(self) -> dict[str, str]:
+        database = self.services.settings.database_url
+        assert database is not None
+        return {
+            "TOYGRES_HOME": str(self.home.path),
+            "DATABASE_URL": database.get_secret_value(),
+            "REDIS_URL": self.broker.url,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        }
+
+
+def _read_until(log: subprocess.Popen[str], words: str) -> None:
+    assert log.stdout is not None
+    try:
+        for line in log.stdout:
+            if words in line:
+                return
+    finally:
+        log.terminate()
+        log.wait()
+
+
+def forget_connections() -> None:
+    """Celery's app is this process's one: it now talks to this test's broker."""
+    celery.conf.update(configuration())
+    celery._after_fork()
+
+
+def remove(services: Services, instance_id: UUID) -> None:
+    """What a test left of an instance goes the way that a delete goes, step by step."""
+    driver = Driver.arrive(services)
+    driver.engine.steps = STEPS
+    driver.services.store.run("UPDATE toygres.operations SET owner = NULL, lease_until = NULL WHERE owner > 0")
+    driver.drain(request_delete(services, CALLER, ids.shown(ids.INSTANCE, instance_id)).operation.id)
