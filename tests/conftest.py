@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 from psycopg import sql
+from xdist.scheduler import LoadScopeScheduling
 
 # Before anything of ours is imported: no setting of the tester's may reach a test.
 for _name in [name for name in os.environ if name.startswith("TOYGRES_") or name in ("DATABASE_URL", "REDIS_URL")]:
@@ -34,6 +35,25 @@ from toygres.store.session import Store
 def pytest_configure(config: pytest.Config) -> None:
     """Where everything must run, what is left out is a failure."""
     config.stash[_LEFT_OUT] = []
+
+
+class Scheduling(LoadScopeScheduling):
+    """Deals out tests one by one, but those of a file that share something dear go to one worker.
+
+    xdist's own `loadgroup` gives tests other node IDs, which pytest has no longer allowed since 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if file in _TOGETHER else nodeid
+
+
+_TOGETHER = frozenset({"tests/acceptance/test_running_up.py"})
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """How tests are dealt out to workers."""
+    return Scheduling(config, log)
 
 
 _LEFT_OUT = pytest.StashKey[list[str]]()

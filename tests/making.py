@@ -12,7 +12,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
+
+import psycopg
 
 from toygres.config import load
 from toygres.domain import ids
@@ -83,6 +86,18 @@ class Subject:
             while (status := self.platform.observe(self.instance)).phase is not phase:
                 if changes.get(timeout=PATIENCE) is None:
                     raise AssertionError(f"the watch ended while the server was {status}")
+
+    def connect(self, login: Login | None = None, host: str = "127.0.0.1") -> psycopg.Connection[tuple[Any, ...]]:
+        """A client's own connection, as the instance's user unless told otherwise."""
+        login = login or self.credentials.user
+        return psycopg.connect(
+            host=host,
+            port=self.instance.port,
+            user=login.user,
+            password=login.password,
+            dbname=self.instance.spec.database,
+            autocommit=True,
+        )
 
     @property
     def objects(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -150,7 +151,7 @@ def _not_enforced(where: Platform | None) -> list[str]:
     return [limit for limit in LIMITS if limit not in where.capabilities().enforced] if where else []
 
 
-def _bounds(bounds: Bounds, form: Any) -> told.QuantityBoundsOut:
+def _bounds(bounds: Bounds, form: Callable[[int], str]) -> told.QuantityBoundsOut:
     return told.QuantityBoundsOut(least=form(bounds.least), most=form(bounds.most), default=form(bounds.default))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable
 import structlog
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
-from werkzeug.exceptions import NotFound, UnsupportedMediaType
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
 from toygres.domain import ids
 from toygres.errors import Rejected
@@ -20,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?", re.ASCII)
+_QUIET = frozenset({"health.healthz", "health.readyz", "static"})
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -92,9 +94,14 @@ def require_path() -> None:
 
 def require_json() -> None:
     """Refuse a body to the API that doesn't say it is JSON: no form on a foreign page can say so."""
-    has_body = request.content_length or "Transfer-Encoding" in request.headers
-    if request.path.startswith("/v1/") and has_body and not request.is_json:
+    chunked = "Transfer-Encoding" in request.headers
+    if not request.path.startswith("/v1/") or not (request.content_length or chunked):
+        return
+    if not request.is_json:
         raise UnsupportedMediaType
+    # Werkzeug cuts such a body off where it refuses one of a known length.
+    if chunked and len(request.get_data()) >= (request.max_content_length or 0):
+        raise RequestEntityTooLarge
 
 
 def finish(response: Response) -> Response:
@@ -103,7 +110,9 @@ def finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     if request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
-    log.info(
+    # Probes and files would bury what people and programs did.
+    log.log(
+        logging.DEBUG if request.endpoint in _QUIET else logging.INFO,
         "request_answered",
         method=request.method,
         route=request.url_rule.rule if request.url_rule else None,

@@ -200,7 +200,7 @@ def world() -> Iterator[World]:
     made.clean_up()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running() -> Iterator[World]:
     """An `up` with an instance `demo`, for tests that leave both as they are."""
     made = make_world()

@@ -19,8 +19,9 @@ import pytest
 from tests.acceptance.conftest import World, await_that
 from toygres.processes import flower
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240), pytest.mark.xdist_group("running-up")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 
+CELERY = (str(Path(sys.executable).with_name("celery")), "-A", "worker")
 STEPS = ("apply_credentials", "apply_storage", "apply_server", "apply_service", "await_server", "verify_login")
 
 
@@ -32,12 +33,8 @@ def flower_get(world: World, path: str) -> httpx.Response:
 
 def celery(world: World, *arguments: str) -> str:
     """The Celery CLI, told nothing but the home."""
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    variables = " ".join(f"{name}={value}" for name, value in environment.items())
-    program = Path(sys.executable).with_name("celery")
-    found = world.run(
-        "env", "-i", *variables.split(), f"TOYGRES_HOME={world.home.path}", str(program), "-A", "worker", *arguments
-    )
+    kept = [f"{name}={os.environ[name]}" for name in ("PATH", "HOME") if name in os.environ]
+    found = world.run("env", "-i", *kept, f"TOYGRES_HOME={world.home.path}", *CELERY, *arguments)
     assert found.returncode == 0, found.stderr
     return found.stdout
 
@@ -61,12 +58,14 @@ def test_flower_shows_each_step_by_its_name_and_with_ids_only(running: World):
 
     def all_shown() -> bool:
         tasks.update(flower_get(running, "/api/tasks").json())
-        return set(STEPS) <= {task["name"] for task in tasks.values()}
+        return set(STEPS) <= {task["name"] for task in tasks.values() if task["state"] == "SUCCESS"}
 
     await_that(all_shown)
     for task in tasks.values():
-        assert re.fullmatch(r"[\[(]('op_[0-9a-z]{26}',?)?[\])]", str(task["args"])), task["args"]
-        assert str(task["kwargs"]) == "{}", task["kwargs"]
+        # Flower doesn't know those of a task of which it saw the end only.
+        assert re.fullmatch(r"None|[\[(]('op_[0-9a-z]{26}',?)?[\])]", str(task["args"])), task["args"]
+        assert str(task["kwargs"]) in ("None", "{}"), task["kwargs"]
+    assert any("op_" in str(task["args"]) for task in tasks.values())
     assert running.toygres("delete", "watched", "--yes").returncode == 0
 
 
@@ -125,4 +124,4 @@ def test_a_killed_process_is_back_soon(running: World):
         await_that(lambda name=name, before=before: running.pid_of(name) != before)
     running.ups[0].await_line("web was ended by SIGKILL; it is started again")
     await_that(lambda: httpx.get(running.running()["url"] + "/readyz", timeout=30).status_code == 200)
-    assert "pong" in celery(running, "inspect", "ping", "--timeout", "20")
+    await_that(lambda: running.run(*CELERY, "inspect", "ping").returncode == 0)

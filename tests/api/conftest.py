@@ -5,30 +5,63 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from apiflask import APIFlask
 from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
+from making_stack import forget_connections
 from werkzeug.test import TestResponse
 
 from tests.conftest import MetadataServer
-from toygres.config import load
+from toygres import config
+from toygres.config import Settings, load
 from toygres.domain import ids
 from toygres.engine import Engine, Outcome
 from toygres.home import Home, write_private
 from toygres.platforms.local import place
+from toygres.processes.broker import Broker
 from toygres.services import Services, connect
 from toygres.store import operations, sweeps, workers
 from web.app import create_app
 
 Json = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """The URL of a Valkey for a whole run."""
+    home = Home(Path(tempfile.mkdtemp(prefix="tg-broker-")))
+    home.make()
+    valkey = Broker(home)
+    command = valkey.prepare()
+    process = subprocess.Popen(command.arguments, cwd=command.folder, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process, process.stdout as said:
+        assert any("Ready to accept connections" in line for line in said)
+        yield valkey.url
+        process.terminate()
+    valkey.clear()
+    shutil.rmtree(home.path)
+
+
+@pytest.fixture
+def settings(home: Home, database_url: str, broker: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings on the test's own home and metadata DB, and keys of its own in the run's broker."""
+    monkeypatch.setenv("REDIS_URL", broker)
+    monkeypatch.setenv("TOYGRES_REDIS_PREFIX", f"{uuid4().hex}:")
+    config.settings.cache_clear()
+    forget_connections()
+    yield load(home=home.path, database_url=database_url)
+    config.settings.cache_clear()
 
 
 @pytest.fixture

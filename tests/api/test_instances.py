@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import json
+
 import pytest
+from making_stack import forget_connections
 
 from tests.api.conftest import Json, Person, Program
+from toygres import config
+from toygres.services import Services
 from toygres.store.session import Store
+from worker.app import QUEUE
+from worker.queue import connect
 
 PASSWORD = "correct-horse-battery"
 
@@ -130,6 +139,25 @@ def test_a_password_is_in_no_answer_and_no_row(program: Program, person: Person,
     rows = [str(store.all(f"SELECT t::text FROM toygres.{table.tablename} t")) for table in tables]  # noqa: S608
     assert tables
     assert not any(PASSWORD in row for row in rows)
+
+
+def test_an_accepted_order_is_published_as_a_chain_that_names_ids_and_steps_alone(program: Program, services: Services):
+    made = program.post("/v1/instances", {"name": "demo", "password": PASSWORD})
+    with contextlib.closing(connect(str(services.settings.redis_url.get_secret_value()))) as broker:
+        (message,) = broker.lrange(services.settings.redis_prefix + QUEUE, 0, -1)
+    arguments, _, chain = json.loads(base64.b64decode(json.loads(message)["body"]))
+    assert arguments == [made["operation"]["id"]]
+    steps = [step["name"] for step in made["operation"]["steps"]]
+    assert [link["task"] for link in reversed(chain["chain"])] == steps[1:]
+    assert all(link["args"] == arguments for link in chain["chain"])
+    assert PASSWORD not in str(message)
+
+
+def test_an_order_is_accepted_while_the_broker_is_away(program: Program, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("REDIS_URL", "redis+socket:///nowhere/valkey.sock?virtual_host=0")
+    config.settings.cache_clear()
+    forget_connections()
+    program.post("/v1/instances", {"name": "demo"})
 
 
 def test_credentials_are_a_conflict_that_names_the_operation_until_they_are_there(program: Program, demo: Json):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -63,6 +64,17 @@ def test_an_error_has_the_one_shape(idle_program: Program, method: str, path: st
     assert problem["type"] == f"https://toygres.io/problems/{slug}"
     assert problem["request_id"] == answer.headers["X-Request-Id"]
     assert all(problem[field] for field in ("title", "detail", "remedy"))
+
+
+def test_a_body_of_unknown_length_is_refused_when_it_is_too_large(idle_program: Program):
+    answer = idle_program.call(
+        "POST",
+        "/v1/instances",
+        input_stream=io.BytesIO(b'{"name": "demo"}' + b" " * 70_000),
+        headers={**JSON, "Transfer-Encoding": "chunked"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 413
 
 
 def test_a_method_that_is_not_known_comes_with_those_that_are(idle_program: Program):

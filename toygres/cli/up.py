@@ -67,8 +67,9 @@ def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> N
             say(f"Starting Toygres in {home.path}")
             plane.start()
             serving = True
+            stop.check()
             _begin(home, name, ready_fd)
-            threading.Event().wait()
+            stop.requested.wait()
         except KeyboardInterrupt:
             say("Stopping")
         finally:
@@ -114,18 +115,27 @@ def _stop_servers(home: Home) -> None:
 
 
 class _Stop:
-    """Turns the first signal to stop into a KeyboardInterrupt, and swallows those that come later."""
+    """Turns a signal to stop into a KeyboardInterrupt, until disarmed.
+
+    Python swallows one that is raised in a hook, such as those around a fork, so what was asked is kept as well.
+    """
 
     def __init__(self) -> None:
         self._armed = True
+        self.requested = threading.Event()
 
     def disarm(self) -> None:
         """From now on what is going on is no longer interrupted."""
         self._armed = False
 
+    def check(self) -> None:
+        """Raise KeyboardInterrupt when a signal came."""
+        if self.requested.is_set():
+            raise KeyboardInterrupt
+
     def __call__(self, *_: object) -> None:
+        self.requested.set()
         if self._armed:
-            self._armed = False
             raise KeyboardInterrupt
 
 

@@ -22,7 +22,7 @@ FOLDERS = Folders(template_folder="ui/templates", static_folder="ui/static")
 
 def register(app: Flask) -> None:
     """Give the templates what they use."""
-    app.jinja_env.filters.update(moment=moment, seconds=seconds, words=words)
+    app.jinja_env.filters.update(moment=moment, clock=clock, seconds=seconds, words=words)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_everywhere)
 
@@ -32,11 +32,16 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def clock(at: datetime) -> str:
+    """The time of day for people, in UTC, where the day is told beside it."""
+    return at.astimezone(UTC).strftime("%H:%M:%S")
+
+
 def seconds(duration: float) -> str:
-    """A duration for people: `0.04 s`, `12.3 s`, `4 min 5 s`."""
+    """A duration for people: `40 ms`, `12.3 s`, `4 min 5 s`."""
     if duration >= 100:
         return f"{int(duration // 60)} min {int(duration % 60)} s"
-    return f"{duration:.2g} s" if duration < 1 else f"{duration:.1f} s"
+    return f"{duration * 1000:.0f} ms" if duration < 0.9995 else f"{duration:.1f} s"
 
 
 def words(name: str) -> str:

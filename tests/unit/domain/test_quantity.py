@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +37,24 @@ def test_cores_are_read_in_thousandths(text: str, count: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " 1Gi", "1Gi ", "1Gi\n", "-1", "+1", "1 Gi", "1gi", "1KB", "1e3", "Gi", ".5Gi", "1.", "١Gi", "0x10", "1" * 19],
+    [
+        "",
+        " 1Gi",
+        "1Gi ",
+        "1Gi\n",
+        "-1",
+        "+1",
+        "1 Gi",
+        "1gi",
+        "1KB",
+        "1e3",
+        "Gi",
+        ".5Gi",
+        "1.",
+        "\u0661Gi",
+        "0x10",
+        "1" * 19,
+    ],
 )
 def test_what_isnt_a_quantity_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="isn't a quantity"):
@@ -77,7 +96,5 @@ def test_cores_that_were_written_are_read_as_the_same(count: int) -> None:
 
 @given(st.text(max_size=12))
 def test_any_text_is_a_count_or_refused(text: str) -> None:
-    try:
+    with suppress(ValueError):
         assert parse_bytes(text) >= 0
-    except ValueError as refused:
-        assert str(refused)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from toygres.domain.instance import InstanceSpec
 from toygres.errors import Refused
-from toygres.platforms.local.layout import CONFIGURATION, Layout
+from toygres.platforms.local.layout import CONFIGURATION, DATA, Layout
 from toygres.platforms.local.parameters import PARAMETERS
 from toygres.platforms.local.refusals import parameter_rejected
 
@@ -23,7 +23,9 @@ def render(spec: InstanceSpec) -> str:
     for name, value in spec.parameters.items():
         _refuse_unsafe(name, value)
     lines = [f"{name} = {quoted(value)}" for name, value in {**_defaults(spec), **spec.parameters}.items()]
-    return "\n".join(["# Written by Toygres at each start; ALTER SYSTEM has the last word.", *lines, ""])
+    # What initdb found out about the machine (which kind of shared memory works) stands in its own file.
+    found = f"include_if_exists = '{DATA}/postgresql.conf'"
+    return "\n".join(["# Written by Toygres at each start; ALTER SYSTEM has the last word.", found, *lines, ""])
 
 
 def command(binaries: Path, layout: Layout, port: int) -> list[str]:

@@ -150,12 +150,7 @@ class LocalPlatform:
         For `up`, before any worker runs: no operation is behind it, so it changes nothing that one has ordered.
         """
         layout = self._layout(instance.id)
-        ticket = server.wanted(layout) or ""
-        if not ticket.startswith(server.RUN) or processes.leaders(layout):
-            return False
-        processes.end(layout)
-        server.launch(layout, ticket, command(self._binaries(instance.spec.version), layout, _port(instance)))
-        return True
+        return server.resume(layout, command(self._binaries(instance.spec.version), layout, _port(instance)))
 
     def shut_down(self) -> None:
         """Stop every server of the home properly, without an operation; returns once no process of one is left.

@@ -29,12 +29,17 @@ def wait(process: psutil.Process, seconds: float) -> bool:
     end = end_of(process)
     if end is None:
         return True
-    poller = select.poll()
-    poller.register(end.descriptor, select.POLLIN)
     try:
-        return bool(poller.poll(seconds * 1000))
+        return readable(end, seconds)
     finally:
         end.close()
+
+
+def readable(end: End, seconds: float) -> bool:
+    """Whether the end came within `seconds`."""
+    poller = select.poll()
+    poller.register(end.descriptor, select.POLLIN)
+    return bool(poller.poll(seconds * 1000))
 
 
 def end_of(process: psutil.Process) -> End | None:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import structlog
 
 from toygres.errors import Refused, Unavailable
 from toygres.platforms.local import process_ends, processes
-from toygres.platforms.local.commands import environment, run
+from toygres.platforms.local.commands import CommandFailed, run
 from toygres.platforms.local.fence import passed
 from toygres.platforms.local.folder import opened
 from toygres.platforms.local.layout import CONFIGURATION, DATA, INSTANCES, LOG, OLD_LOG, STARTS, WANTED, Layout
-from toygres.platforms.local.place import identity_kwargs
 from toygres.platforms.local.refusals import full_disk_refused, storage_missing
 
 START_MARK = "-- toygres starts the server --"
@@ -28,14 +27,15 @@ _REMOVE_SECONDS = 10.0
 _LAUNCH_SECONDS = 10.0
 _LARGEST_LOG_BYTES = 4 * 2**20
 # The last look at what is wanted is taken by the process that becomes the server, so that it doesn't matter how long
-# ago whoever launches it looked. The subshell is left to init, which lets no zombie stay.
+# ago whoever launches it looked. The subshell is left to init, so that none of us has to wait for it. By then whoever
+# wrote the lock files has ended: PostgreSQL itself would not start while any process at all has the number in them.
+# What fails before there is a server is said on the way back; the rest goes to the log.
 _LAUNCH = f"""
-cd "$1" || exit 0
+cd "$1" 2>/dev/null || exit 0
 (
-  exec >>{LOG} 2>&1 </dev/null
-  IFS= read -r wanted <{WANTED} && [ "$wanted" = "$2" ] || exit 0
-  echo "{START_MARK}"
-  mkdir -p -m 700 "$3" && echo "$2" >"$4" && shift 4 && exec "$@"
+  {{ IFS= read -r wanted <{WANTED}; }} 2>/dev/null && [ "$wanted" = "$2" ] || exit 0
+  rm -rf {DATA}/postmaster.pid "$3" && mkdir -p -m 700 "$3" && echo "{START_MARK}" >>{LOG} && echo "$2" >"$4" &&
+  shift 4 && exec "$@" </dev/null >>{LOG} 2>&1
 ) &
 """
 
@@ -46,32 +46,37 @@ def apply(layout: Layout, fence: int, configuration: str, command: Sequence[str]
     """Write the configuration and run the server unless it runs. Raises Refused when its data are missing."""
     with full_disk_refused(layout.place.root):
         with passed(layout, fence):
-            before = wanted(layout) or ""
-            stays = before.startswith(RUN) and processes.postmaster(layout) is not None
-            ticket = before if stays else f"{RUN} {fence} {secrets.token_hex(4)}"
+            running = (wanted(layout) or "").startswith(RUN) and _runs(layout)
+            ticket = "" if running else f"{RUN} {fence} {secrets.token_hex(4)}"
             _write(layout, configuration, ticket)
-        if _await_end(layout, stopping=not stays):
+        if not running:
+            _await_end(layout)
             launch(layout, ticket, command)
 
 
+def resume(layout: Layout, command: Sequence[str]) -> bool:
+    """Run a server that should run and doesn't, although no operation asks for it; whether it had to."""
+    meant = wanted(layout) or ""
+    if not meant.startswith(RUN) or processes.leaders(layout):
+        return False
+    ticket = f"{RUN} {meant.split()[1]} {secrets.token_hex(4)}"
+    with opened(layout.place, INSTANCES, layout.id.hex) as anchor:
+        anchor.write(WANTED, f"{ticket}\n")
+    _await_end(layout)
+    launch(layout, ticket, command)
+    return True
+
+
 def launch(layout: Layout, ticket: str, command: Sequence[str]) -> None:
-    """Start the server if what is wanted is still `ticket`; returns once its process is there."""
+    """Start the server if what is wanted is still `ticket`; returns once its process is there. Raises CommandFailed.
+
+    A ticket is launched once: two servers of one ticket could both take the data for theirs.
+    """
     _limit_log(layout)
-    arguments = [processes.LAUNCHER, layout.anchor, ticket, layout.sockets, layout.started, *command]
-    # A session of its own: what ends the worker, or the terminal, doesn't end the server.
-    subprocess.run(
-        ["sh", "-c", _LAUNCH, *map(str, arguments)],  # noqa: S607
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        env=environment(),
-        umask=0o077,
-        start_new_session=True,
-        timeout=_LAUNCH_SECONDS,
-        check=False,
-        **identity_kwargs(layout.place),
-    )
+    arguments: list[str | Path] = [processes.LAUNCHER, layout.anchor, ticket, layout.sockets, layout.started, *command]
+    said = run(layout.place, ["sh", "-c", _LAUNCH, *arguments], seconds=_LAUNCH_SECONDS)
+    if said:
+        raise CommandFailed("The server", "couldn't be launched", tuple(said.splitlines()))
     _log.info("server_launched", instance=str(layout.id), ticket=ticket)
 
 
@@ -123,22 +128,25 @@ def _write(layout: Layout, configuration: str, ticket: str) -> None:
             if DATA not in anchor.names():
                 raise Refused(storage_missing(layout.data))
             anchor.write(CONFIGURATION, configuration)
-            anchor.write(WANTED, f"{ticket}\n")
+            if ticket:
+                anchor.write(WANTED, f"{ticket}\n")
     except FileNotFoundError:
         raise Refused(storage_missing(layout.data)) from None
 
 
-def _await_end(layout: Layout, *, stopping: bool) -> bool:
-    """Whether there is no server now; one that is stopping is waited for, and what is left of a dead one is ended."""
+def _runs(layout: Layout) -> bool:
+    return processes.postmaster(layout) is not None and processes.status(layout) != processes.STOPPING
+
+
+def _await_end(layout: Layout) -> None:
+    """Wait for a server that stops, and end what is left of a dead one or was launched for an older ticket."""
     found = processes.postmaster(layout)
-    if found is None:
-        # Whatever was launched for an older ticket may or may not become a server: it isn't to be counted on.
-        processes.end(layout)
-    elif not stopping and processes.status(layout) != processes.STOPPING:
-        return False
-    elif not process_ends.wait(found, _ENDING_SECONDS):
-        raise Unavailable("The server is still stopping.", "It is tried again by itself.")
-    return True
+    if found:
+        # Whoever stopped it may have died between saying so and telling it.
+        processes.stop_fast([found])
+        if not process_ends.wait(found, _ENDING_SECONDS):
+            raise Unavailable("The server is still stopping.", "It is tried again by itself.")
+    processes.end(layout)
 
 
 def _limit_log(layout: Layout) -> None:

@@ -38,7 +38,7 @@ def test_a_failure_keeps_the_commands_last_words(new_place: Place) -> None:
 
 def test_a_full_disk_is_told_apart(new_place: Place) -> None:
     with pytest.raises(CommandFailed) as failed:
-        run(new_place, ["sh", "-c", "echo x >/dev/full"], seconds=10)
+        run(new_place, ["cp", "/etc/passwd", "/dev/full"], seconds=10)
     assert failed.value.disk_full
 
 
