@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from driving import CALLER, Driver
@@ -82,6 +83,20 @@ class Stack:
         if publish:
             publish_now(accepted.operation)
         return accepted.operation.id
+
+    def create(self, name: str = "demo", **asked: Any) -> OperationRecord:
+        """Order an instance and wait for the end."""
+        accepted = request_instance(self.services, CALLER, InstanceRequest(name=name, **asked))
+        publish_now(accepted.operation)
+        return self.ended(accepted.operation.id)
+
+    def assert_nothing_left(self, failed: OperationRecord) -> None:
+        """A create that failed tells why and what to do, and has left nothing."""
+        assert failed.state is OperationState.FAILED
+        assert failed.leftovers == ()
+        assert not self.services.platform("local").objects(failed.instance_id)
+        assert failed.cause is not None
+        assert failed.cause.remedy
 
     def delete(self, name: str = "demo") -> OperationRecord:
         """Order that the instance be deleted and wait for the end."""

@@ -6,14 +6,20 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from toygres.config import Settings
 
 
 def configure(settings: Settings, process: str) -> None:
     """Send every log line of this process, libraries' included, to standard error in one format."""
+
+    def name_process(_: object, __: str, event: EventDict) -> EventDict:
+        event["process"] = process
+        return event
+
     shared: list[Processor] = [
+        name_process,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -35,7 +41,6 @@ def configure(settings: Settings, process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    structlog.contextvars.bind_contextvars(process=process)
 
 
 def _rendering(settings: Settings) -> list[Processor]:

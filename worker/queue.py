@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import redis
 
@@ -60,5 +60,5 @@ def connect(url: str) -> redis.Redis:
     limits: dict[str, Any] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
     parts = urlsplit(url)
     if parts.scheme == "redis+socket":
-        return redis.Redis(unix_socket_path=parts.path, socket_timeout=0.5)
+        return redis.Redis(unix_socket_path=unquote(parts.path), socket_timeout=0.5)
     return redis.Redis.from_url(url, **limits)

@@ -19,7 +19,15 @@ from toygres.platforms.local.platform import LocalPlatform
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 
 LEFT_BY_A_STOP = {
-    *("beat-schedule", "beat-schedule.bak", "beat-schedule.dat", "beat-schedule.dir", "binaries.lock", "broker"),
+    *(
+        "beat-schedule",
+        "beat-schedule.bak",
+        "beat-schedule.dat",
+        "beat-schedule.db",
+        "beat-schedule.dir",
+        "binaries.lock",
+        "broker",
+    ),
     *("credentials", "fences", "flowerconfig.py", "logs", "place.json", "place.lock", "resume.json", "secret-keys"),
     *("servers", "template.lock", "token"),
 }

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from toygres.domain import ids
 from toygres.domain.instance import Availability, Endpoint, Instance, InstanceSpec, InstanceState
+from toygres.domain.names import is_name
 from toygres.domain.records import Page
 from toygres.errors import Cause, Conflict, NotFound
 from toygres.store.session import Store
@@ -91,7 +92,7 @@ def get(store: Store, project: str, ref: str) -> Instance:
     if identity is not None:
         row = store.one(_BY_ID_IN_PROJECT, project=project, id=identity)
     else:
-        row = store.one(_BY_NAME, project=project, name=ref)
+        row = store.one(_BY_NAME, project=project, name=ref) if is_name(ref) else None
     if row is None:
         raise NotFound(f"There is no instance {ref!r}.", "`toygres list` shows those that exist.")
     return from_row(row)

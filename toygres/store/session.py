@@ -42,6 +42,8 @@ class Store:
             max_overflow=connections,
             pool_pre_ping=True,
             pool_timeout=10,
+            # Parameters hold sealed passwords; an error's text goes into the logs.
+            hide_parameters=True,
             connect_args={
                 **_KEEPALIVE,
                 "options": f"-c statement_timeout={int(statement_seconds * 1000)} -c timezone=UTC",

@@ -13,9 +13,9 @@ from toygres.platforms.local.binaries import major, release
 from toygres.platforms.local.commands import run
 from toygres.platforms.local.place import Place
 
-_COPY_SECONDS = 120.0
-_SETUP_SECONDS = 30.0
-_SYNC_SECONDS = 90.0
+_COPY_SECONDS = 100.0
+_SETUP_SECONDS = 20.0
+_SYNC_SECONDS = 60.0
 _FIRST_WITH_SYNCFS = 17
 # Without a server that listens, no template's role can be used before it has its own password. What isn't synced
 # here is synced at the end, and no statement may show up in an error.

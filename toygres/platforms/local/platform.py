@@ -11,7 +11,8 @@ from uuid import UUID
 from toygres.config import Settings
 from toygres.domain.instance import Credentials, Endpoint, Instance
 from toygres.errors import Bug, Misconfigured, Refused, Unavailable
-from toygres.platforms.local import binaries, credentials, fence, host, place, processes, server, storage
+from toygres.platforms.local import binaries, fence, host, place, processes, server, storage
+from toygres.platforms.local import credentials as logins
 from toygres.platforms.local.configuration import HOST, command, render
 from toygres.platforms.local.folder import opened
 from toygres.platforms.local.layout import Layout, all_ids
@@ -78,20 +79,20 @@ class LocalPlatform:
         """Whether something already listens on `port` of loopback."""
         return host.port_in_use(HOST, port)
 
-    def apply_credentials(self, target: Target, chosen: Callable[[], Credentials]) -> None:
+    def apply_credentials(self, target: Target, credentials: Callable[[], Credentials]) -> None:
         """Keep both logins in a file of the home."""
         with full_disk_refused(self._settings.home):
-            credentials.apply(self._layout(target.instance.id), target.fence, chosen)
+            logins.apply(self._layout(target.instance.id), target.fence, credentials)
 
     def remove_credentials(self, target: Target) -> None:
         """Forget both logins, and the instance's folder; what is left then is its fence, for a day."""
-        credentials.remove(self._layout(target.instance.id), target.fence)
+        logins.remove(self._layout(target.instance.id), target.fence)
         fence.prune(self.place)
 
     def apply_storage(self, target: Target) -> None:
         """Make the data directory, on disk, with both roles in it."""
         layout, spec = self._layout(target.instance.id), target.instance.spec
-        storage.apply(layout, target.fence, spec, lambda: self._binaries(spec.version), credentials.read(layout))
+        storage.apply(layout, target.fence, spec, lambda: self._binaries(spec.version), logins.read(layout))
 
     def remove_storage(self, target: Target) -> None:
         """Delete the data directory."""
@@ -129,7 +130,7 @@ class LocalPlatform:
 
     def credentials(self, instance: Instance) -> Credentials | None:
         """Both logins, or None."""
-        return credentials.read(self._layout(instance.id))
+        return logins.read(self._layout(instance.id))
 
     def evidence(self, instance: Instance) -> tuple[str, ...]:
         """The server's last log lines since it was last started."""
@@ -173,7 +174,7 @@ class LocalPlatform:
         return found
 
     def _secrets(self, layout: Layout) -> tuple[str, ...]:
-        kept = credentials.read(layout)
+        kept = logins.read(layout)
         return (kept.user.password, kept.monitor.password) if kept else ()
 
 

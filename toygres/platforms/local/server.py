@@ -22,7 +22,7 @@ START_MARK = "-- toygres starts the server --"
 RUN = "run"
 STOP = "stop"
 
-_ENDING_SECONDS = 30.0
+_ENDING_SECONDS = 15.0
 _REMOVE_SECONDS = 10.0
 _LAUNCH_SECONDS = 10.0
 _LARGEST_LOG_BYTES = 4 * 2**20

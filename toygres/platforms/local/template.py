@@ -12,7 +12,7 @@ from toygres.platforms.local.commands import CommandFailed, run
 from toygres.platforms.local.locks import locked
 from toygres.platforms.local.place import Place
 
-_SECONDS = 120.0
+_SECONDS = 60.0
 # Changes whenever a template is to be made anew.
 _RECIPE = 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -136,15 +137,13 @@ def test_a_forgotten_place_is_gone_and_a_new_one_is_made(new_home: Home, new_pla
     assert place.find(new_home).root.is_dir()
 
 
-def test_a_folder_is_reached_only_through_folders_that_may_be_entered(folder: Path) -> None:
-    inner = folder / "inner"
-    inner.mkdir()
-    folder.chmod(0o711)
-    inner.chmod(0o755)
-    assert reaches(STRANGER, inner)
-    inner.chmod(0o711)
-    assert not reaches(STRANGER, inner)
-    inner.chmod(0o755)
-    folder.chmod(0o700)
-    assert not reaches(STRANGER, inner)
-    assert not reaches(STRANGER, folder / "missing")
+def test_a_folder_is_reached_only_through_folders_that_may_be_entered() -> None:
+    # Not in the temporary folder, which may itself be closed to others.
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:
+        outer, inner = Path(made), Path(made) / "inner"
+        inner.mkdir()
+        for outer_mode, inner_mode, reached in ((0o711, 0o755, True), (0o711, 0o711, False), (0o700, 0o755, False)):
+            outer.chmod(outer_mode)
+            inner.chmod(inner_mode)
+            assert reaches(STRANGER, inner) is reached
+        assert not reaches(STRANGER, outer / "missing")

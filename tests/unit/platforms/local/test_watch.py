@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import signal
 import threading
@@ -64,11 +65,12 @@ def test_it_gives_back_every_descriptor_and_thread(local: LocalPlatform, subject
     subject.bring_up()
     with watching(local):
         pass
+    gc.collect()
     before = psutil.Process().num_fds()
     for _ in range(3):
         with watching(local) as changes:
             _until_told(changes, subject.instance.id)
-    assert psutil.Process().num_fds() == before
+    assert psutil.Process().num_fds() <= before
 
 
 def test_systems_without_pidfds_are_told_by_a_thread(subject: Subject, layout: Layout) -> None:
