@@ -11,6 +11,8 @@ from toygres.domain.operation import StepFunction
 from toygres.domain.records import OperationRecord
 from toygres.engine import Engine, Outcome
 from toygres.operations import STEPS
+from toygres.operations.context import Context
+from toygres.operations.create import apply_server, await_server
 from toygres.provisioning import Accepted, Caller, InstanceRequest, request_instance
 from toygres.services import Services
 from toygres.store import instances, operations
@@ -20,7 +22,12 @@ CALLER = Caller(actor="tester", request_id="req-1")
 
 def without_login(steps: dict[str, StepFunction] = STEPS) -> dict[str, StepFunction]:
     """The real steps, but for the login: the platform in memory has no server to log in to."""
-    return {**steps, "verify_login": lambda ctx: None}
+    return {**steps, "verify_login": lambda ctx: None, "start_server_again": _start_without_login}
+
+
+def _start_without_login(ctx: Context) -> None:
+    apply_server(ctx)
+    await_server(ctx)
 
 
 @dataclass

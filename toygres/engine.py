@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
@@ -10,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from toygres.domain import ids
-from toygres.domain.instance import Credentials, Endpoint
+from toygres.domain.instance import Credentials, Endpoint, Instance
 from toygres.domain.operation import NotYet, StepFunction
 from toygres.errors import Cause, CauseCode, Refused, Unavailable
 from toygres.operations import STEPS
@@ -19,6 +22,7 @@ from toygres.platforms.protocol import Target
 from toygres.services import Services
 from toygres.store import claims, credentials, instances, operations, turns
 from toygres.store.claims import Claim, Ending
+from toygres.store.sweeps import Due
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +39,32 @@ class Outcome(StrEnum):
     TURNED = "turned"
 
 
+class Held:
+    """What one process believes to hold. An operation may be delivered twice at once: each delivery counts."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._deliveries: Counter[UUID] = Counter()
+
+    @contextlib.contextmanager
+    def delivery(self, operation_id: UUID) -> Iterator[None]:
+        """Count as holding the operation, from before it is claimed until the step has ended."""
+        with self._lock:
+            self._deliveries[operation_id] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._deliveries[operation_id] -= 1
+                if not self._deliveries[operation_id]:
+                    del self._deliveries[operation_id]
+
+    def now(self) -> set[UUID]:
+        """Every operation that is held, or about to be."""
+        with self._lock:
+            return set(self._deliveries)
+
+
 @dataclass
 class Engine:
     """Runs steps for one worker; `held` is what it believes to hold, and is told with each heartbeat."""
@@ -42,16 +72,15 @@ class Engine:
     services: Services
     worker_id: int
     steps: Mapping[str, StepFunction] = field(default_factory=lambda: STEPS)
-    held: set[UUID] = field(default_factory=set)
+    held: Held = field(default_factory=Held)
 
     def run_step(self, operation_id: UUID, step: str) -> Outcome:
         """Run the step if it is its turn; safe at any time, any number of times. Raises Unavailable."""
         # Held before it is claimed: a heartbeat in between must not take the claim for a forgotten one.
-        self.held.add(operation_id)
-        try:
+        with self.held.delivery(operation_id):
             held = claims.claim(self.services.store, self.worker_id, operation_id, step)
             if held is None:
-                return self._without_claim(operation_id)
+                return Outcome.TURNED if cancel_unheld(self.services, operation_id) else Outcome.DROPPED
             with structlog.contextvars.bound_contextvars(
                 operation=ids.shown(ids.OPERATION, operation_id),
                 instance=ids.shown(ids.INSTANCE, held.instance.id),
@@ -61,18 +90,16 @@ class Engine:
                 outcome = self._run(held)
                 log.info("step_ran", outcome=outcome.value, attempt=held.attempts, fence=held.fence)
                 return outcome
-        finally:
-            self.held.discard(operation_id)
 
     def _run(self, held: Claim) -> Outcome:
+        hopeless = _hopeless(held)
+        if hopeless is not None:
+            return self._fail(held, hopeless)
         function = self.steps.get(held.step)
         if function is None:
             # A newer version's step: another worker knows it.
             claims.hand_back(self.services.store, held, later=claims.GRACE_SECONDS)
             return Outcome.DROPPED
-        hopeless = _hopeless(held)
-        if hopeless is not None:
-            return self._fail(held, hopeless)
         try:
             function(self._context(held))
         except NotYet as wait:
@@ -144,10 +171,8 @@ class Engine:
         return Outcome.TURNED if turned else Outcome.DROPPED
 
     def _abandon(self, held: Claim, cause: Cause) -> Outcome:
-        left = self.services.platform(held.instance.platform).objects(held.instance.id)
-        cleanup = ids.new()
-        if turns.abandon(self.services.store, held, cause, left, cleanup):
-            log.error("undo_abandoned", leftovers=list(left), cleanup=ids.shown(ids.OPERATION, cleanup))
+        actor = f"worker:{held.worker}"
+        abandon(self.services, held.operation_id, held.fence, held.instance, cause, worker=held.worker, actor=actor)
         return Outcome.DROPPED
 
     def _with_evidence(self, held: Claim, cause: Cause) -> Cause:
@@ -169,23 +194,69 @@ class Engine:
             return Outcome.TURNED
         return outcome
 
-    def _without_claim(self, operation_id: UUID) -> Outcome:
-        return Outcome.TURNED if cancel_unheld(self.services, operation_id) else Outcome.DROPPED
-
 
 def cancel_unheld(services: Services, operation_id: UUID) -> bool:
     """Turn round an operation that was told to cancel and that nobody holds; False when there is none."""
     found = operations.standing(services.store, operation_id)
     if found is None or found.held or found.turned or not found.cancelled:
         return False
+    return _turn_unheld(services, operation_id, found.fence, "cancelled", _CANCELLED)
+
+
+def end_undeliverable(services: Services, due: Due) -> bool:
+    """Turn or end, without a claim, what no delivery may come to: cancelled, or its deadline over.
+
+    True when what is left of the operation has changed, or it has ended.
+    """
+    if due.cancelled and not due.turned:
+        return cancel_unheld(services, due.id)
+    if not due.overdue:
+        return False
+    step = operations.current_step(services.store, due.id)
+    if step is None:
+        return False
+    cause = _deadline_passed(step.name, step.cause)
+    if not due.turned:
+        return _turn_unheld(services, due.id, due.fence, "failed", cause)
+    instance = instances.find(services.store, step.instance_id)
+    return instance is not None and abandon(services, due.id, due.fence, instance, cause, worker=None, actor="sweep")
+
+
+def abandon(
+    services: Services,
+    operation_id: UUID,
+    fence: int,
+    instance: Instance,
+    cause: Cause,
+    *,
+    worker: int | None,
+    actor: str,
+) -> bool:
+    """End an operation whose undo can't finish in time; a cleanup operation goes on, slowly, for ever."""
+    try:
+        left = tuple(services.platform(instance.platform).objects(instance.id))
+    except Exception as error:
+        # The platform may be why it can't finish: then what is left is what wasn't undone.
+        log.warning("leftovers_unreadable", exc_info=error)
+        left = operations.remaining(services.store, operation_id)
+    cleanup = ids.new()
+    abandoned = turns.abandon(
+        services.store, operation_id, fence, cause, left, cleanup=cleanup, worker=worker, actor=actor
+    )
+    if abandoned:
+        log.error("undo_abandoned", leftovers=list(left), cleanup=ids.shown(ids.OPERATION, cleanup))
+    return abandoned
+
+
+def _turn_unheld(services: Services, operation_id: UUID, fence: int, outcome: str, cause: Cause) -> bool:
     return turns.turn_round(
         services.store,
         operation_id,
-        found.fence,
-        "cancelled",
-        _CANCELLED,
+        fence,
+        outcome,
+        cause,
         worker=None,
-        actor="cancel",
+        actor="sweep" if outcome == "failed" else "cancel",
         undo_seconds=services.settings.undo_seconds,
     )
 
@@ -200,11 +271,7 @@ _CANCELLED = Cause(
 def _hopeless(held: Claim) -> Cause | None:
     """Why the step isn't even tried: its operation's time is over, or it keeps killing its worker."""
     if held.overdue:
-        return Cause(
-            code=CauseCode.DEADLINE_PASSED,
-            message=f"The operation's deadline passed before {held.step} was done.",
-            remedy="See what the steps before it waited for, and order it again.",
-        )
+        return _deadline_passed(held.step, held.waited_for)
     if held.attempts > held.max_attempts and not (held.turned or held.persistent):
         return Cause(
             code=CauseCode.WORKERS_DIED,
@@ -212,6 +279,16 @@ def _hopeless(held: Claim) -> Cause | None:
             remedy="Look at the worker's log; report it when nobody killed the worker.",
         )
     return None
+
+
+def _deadline_passed(step: str, waited_for: Cause | None) -> Cause:
+    reason = f" It waited for this: {waited_for.message}" if waited_for else ""
+    return Cause(
+        code=CauseCode.DEADLINE_PASSED,
+        message=f"The operation's deadline passed before {step} was done.{reason}",
+        remedy=waited_for.remedy if waited_for else "See what took the steps before it so long, and order it again.",
+        evidence=waited_for.evidence if waited_for else (),
+    )
 
 
 def _too_long(waited_for: Cause) -> Cause:

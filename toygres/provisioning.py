@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from toygres import offers
@@ -62,18 +62,21 @@ def request_delete(services: Services, caller: Caller, ref: str) -> Accepted:
     """
     found = instances.get(services.store, caller.project, ref)
     with services.store.transaction() as connection:
-        found = instances.lock(connection, found)
+        instances.one_request_at_a_time(connection, found.id)
         going_on = operations.open_of(connection, found.id)
         if going_on and going_on[1] == DELETE.kind:
             chosen_id = going_on[0]
         else:
+            chosen_id = ids.new()
+            superseded = going_on[0] if going_on else None
+            if superseded and not turns.supersede(connection, superseded, chosen_id, caller.actor):
+                superseded = None
+            # Only now does the state stand still: no operation is open that could change it.
+            found = instances.reread(connection, found)
             _require(DELETE, found)
             chosen = plan(DELETE, found.id, found.state, caller, services.settings)
-            chosen_id = chosen.id
-            if going_on:
-                turns.supersede(connection, going_on[0], chosen.id, caller.actor)
             instances.begin(connection, found.id, InstanceState.DELETING, _going("deleted"))
-            operations.insert(connection, chosen)
+            operations.insert(connection, replace(chosen, id=chosen_id, supersedes=superseded))
     return _accepted(services, caller, found.id, chosen_id)
 
 
@@ -104,8 +107,9 @@ def request_cancel(services: Services, caller: Caller, operation_id: str) -> Ope
 def _request(services: Services, caller: Caller, ref: str, operation: Operation, participle: str) -> Accepted:
     found = instances.get(services.store, caller.project, ref)
     with services.store.transaction() as connection:
-        found = instances.lock(connection, found)
+        instances.one_request_at_a_time(connection, found.id)
         going_on = operations.open_of(connection, found.id)
+        found = instances.reread(connection, found)
         if going_on:
             raise Conflict(
                 f"{found.name} can't be {participle} now: a {going_on[1]} is going on.",

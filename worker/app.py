@@ -44,11 +44,13 @@ def configuration() -> dict[str, Any]:
         "task_send_sent_event": True,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # As many as the web process has threads: none waits for another's connection to a silent broker.
+        "broker_pool_limit": 32,
         "broker_transport_options": {
             **_shared_options(found.redis_prefix),
             # A broker that accepts and never answers must not hold a request for longer than this.
-            "socket_timeout": 0.4,
-            "socket_connect_timeout": 0.4,
+            "socket_timeout": 0.25,
+            "socket_connect_timeout": 0.25,
         },
         "task_publish_retry_policy": {
             "max_retries": 1,

@@ -32,7 +32,7 @@ def publish_rest(store: Store, operation_id: UUID) -> bool:
 
 
 def publish_steps(operation_id: UUID, steps: Sequence[str]) -> bool:
-    """Publish these steps in this order; takes under a second even when the broker is silent."""
+    """Publish these steps in this order; a web process gives up on a silent broker within a second."""
     if not steps:
         return False
     shown = ids.shown(ids.OPERATION, operation_id)

@@ -31,6 +31,10 @@ def arrive(**_: Any) -> None:
     except ToygresError as error:
         log.error("worker_cannot_start", reason=str(error))
         raise SystemExit(78) from error
+    except Exception as error:
+        # Celery would swallow it, and take messages that nobody can carry out.
+        log.error("worker_cannot_start", exc_info=error)
+        raise SystemExit(1) from error
 
 
 @worker_ready.connect

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from uuid import UUID
 
 import structlog
 
-from toygres.domain.instance import Instance, InstanceState
-from toygres.errors import Unavailable
-from toygres.platforms.protocol import Platform, ServerPhase
+from toygres.platforms.protocol import Platform
 from toygres.services import Services
-from toygres.store import instances, sweeps
+from toygres.store import sweeps
 from toygres.store.leadership import Leadership
 from worker.chains import publish_rest
+from worker.keeper import Keeper
 
 log = structlog.get_logger(__name__)
 
@@ -23,10 +23,11 @@ _PAUSE_SECONDS = 1.0
 class Observer:
     """A thread of the worker's; it acts only while it leads."""
 
-    def __init__(self, services: Services, platform: Platform) -> None:
+    def __init__(self, services: Services, platform: Platform, session_name: Callable[[], str]) -> None:
         self._services = services
         self._platform = platform
-        self._leadership = Leadership(services.store, f"observer:{platform.name}")
+        self._leadership = Leadership(services.store, f"observer:{platform.name}", session_name)
+        self._keeper = Keeper(services)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"observer-{platform.name}", daemon=True)
 
@@ -39,9 +40,9 @@ class Observer:
         self._stop.set()
         self._leadership.give_up()
 
-    def join(self) -> None:
-        """Wait, for a moment at most, until it has ended."""
-        self._thread.join(timeout=1.0)
+    def join(self, seconds: float) -> None:
+        """Wait until it has ended, for so long at most."""
+        self._thread.join(timeout=seconds)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -60,19 +61,7 @@ class Observer:
             for operation_id in woken:
                 publish_rest(self._services.store, operation_id)
             if not woken:
-                self._keep_true(instance_id)
-        except Unavailable:
-            # The sweep looks again in time.
-            log.warning("change_untold", instance=str(instance_id))
-
-    def _keep_true(self, instance_id: UUID) -> None:
-        """What the instance's row says of its availability follows what is to be seen of its server."""
-        found = instances.find(self._services.store, instance_id)
-        if found is not None and found.operation_id is None and found.state is InstanceState.READY:
-            self._record(found)
-
-    def _record(self, found: Instance) -> None:
-        status = self._platform.observe(found)
-        up = status.phase is ServerPhase.UP
-        if instances.set_available(self._services.store, found.id, up, None if up else status.cause):
-            log.warning("availability_changed", instance=found.name, available=up)
+                self._keeper.look(instance_id)
+        except Exception as error:
+            # One instance's trouble must not blind the others; the sweep looks again in time.
+            log.warning("change_untold", instance=str(instance_id), exc_info=error)

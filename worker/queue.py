@@ -7,6 +7,8 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from toygres.config import Settings
 from toygres.errors import Misconfigured, Unavailable
@@ -33,8 +35,7 @@ class Queue:
             raise Unavailable("The broker doesn't answer.") from error
         if message is None:
             return None
-        stamped = json.loads(message).get("headers", {}).get("published_at")
-        return float(stamped) if stamped is not None else None
+        return _published_at(message)
 
     def length(self) -> int:
         """How many messages wait. Raises Unavailable."""
@@ -55,10 +56,23 @@ class Queue:
         self._client.close()
 
 
+def _published_at(message: bytes) -> float | None:
+    try:
+        return float(json.loads(message)["headers"]["published_at"])
+    except (ValueError, KeyError, TypeError):
+        # Not one of ours: the worker refuses it, and it tells nothing of what is behind it.
+        return None
+
+
 def connect(url: str) -> redis.Redis:
     """A client for the same URL as Celery's, whose form for Unix sockets is its own."""
-    limits: dict[str, Any] = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+    # By itself the client tries again for ten seconds.
+    limits: dict[str, Any] = {
+        "socket_timeout": 0.5,
+        "socket_connect_timeout": 0.5,
+        "retry": Retry(NoBackoff(), 0),
+    }
     parts = urlsplit(url)
     if parts.scheme == "redis+socket":
-        return redis.Redis(unix_socket_path=unquote(parts.path), socket_timeout=0.5)
+        return redis.Redis(unix_socket_path=unquote(parts.path), **limits)
     return redis.Redis.from_url(url, **limits)

@@ -14,11 +14,19 @@ from toygres.services import Services
 from toygres.store import workers
 from worker.chains import publish_rest
 from worker.heartbeat import Heartbeat
+from worker.keeper import Keeper
 from worker.observer import Observer
 from worker.queue import Queue
 from worker.sweep import Sweep
+from worker.timers import Timer
 
 log = structlog.get_logger(__name__)
+
+HEARTBEAT_SECONDS = 1.0
+SWEEP_SECONDS = 1.0
+KEEPER_SECONDS = 2.0
+# Celery's own stop comes on top, and whoever stops us waits for seconds only.
+_ENDING_SECONDS = 0.5
 
 
 class Runtime:
@@ -29,15 +37,24 @@ class Runtime:
         self.presence = workers.Presence(services.store, socket.gethostname(), os.getpid())
         self.engine = Engine(services, self.presence.arrive())
         self.queue = Queue(services.settings)
-        self.sweep = Sweep(services.store, self.queue)
-        self.heartbeat = Heartbeat(services.store, self.presence, self.engine, self.sweep)
-        self.observers = [Observer(services, platform) for platform in services.platforms.values()]
+        self.sweep = Sweep(services, self.queue, self.presence)
+        self.heartbeat = Heartbeat(services.store, self.presence, self.engine)
+        self.observers = [
+            Observer(services, platform, lambda: self.presence.name) for platform in services.platforms.values()
+        ]
+        self.timers = [
+            Timer("heartbeat", HEARTBEAT_SECONDS, self.heartbeat.beat),
+            Timer("sweep", SWEEP_SECONDS, self.sweep.act),
+            Timer("keeper", KEEPER_SECONDS, Keeper(services).act),
+        ]
 
     def start(self) -> None:
         """Begin to beat, sweep and observe."""
-        self.heartbeat.start()
-        for observer in self.observers:
-            observer.start()
+        for part in self._parts():
+            part.start()
+
+    def _parts(self) -> list[Timer | Observer]:
+        return [*self.timers, *self.observers]
 
     def deliver(self, operation_id: UUID, step: str) -> Outcome:
         """Run a step that a message named; publish anew what a turn has changed."""
@@ -48,12 +65,12 @@ class Runtime:
 
     def stop(self) -> None:
         """End what `start` began; what this worker still holds is free at once."""
-        for observer in self.observers:
-            observer.stop()
-        self.heartbeat.stop()
-        for observer in self.observers:
-            observer.join()
-        self.presence.leave()
+        parts = self._parts()
+        for part in parts:
+            part.stop()
+        for part in parts:
+            part.join(_ENDING_SECONDS)
+        self.heartbeat.end()
         self.queue.close()
         self.services.close()
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import structlog
 
+from toygres.engine import end_undeliverable
 from toygres.errors import Cause, CauseCode, Unavailable
+from toygres.services import Services
 from toygres.store import claims, sweeps, workers
-from toygres.store.session import Store
+from toygres.store.workers import Presence
 from worker.chains import publish_rest
 from worker.queue import Queue
 
@@ -30,9 +32,11 @@ class Sweep:
     `found_parked` counts what an observer should have woken: a silent observer fails nothing, and costs seconds.
     """
 
-    def __init__(self, store: Store, queue: Queue) -> None:
-        self._store = store
+    def __init__(self, services: Services, queue: Queue, presence: Presence) -> None:
+        self._services = services
+        self._store = services.store
         self._queue = queue
+        self._presence = presence
         self.found_parked = 0
 
     def act(self) -> int:
@@ -46,6 +50,7 @@ class Sweep:
         due = sweeps.take_due(self._store, oldest)
         for found in due:
             self.found_parked += found.parked
+            end_undeliverable(self._services, found)
             publish_rest(self._store, found.id)
         if due:
             log.info("swept", published=len(due), parked=sum(found.parked for found in due))
@@ -53,7 +58,7 @@ class Sweep:
 
     def release_lost(self) -> None:
         """Free the claims of workers that are gone, and those whose step's time is over."""
-        dead = workers.reap(self._store)
+        dead = workers.reap(self._store, by_lock=self._presence.may_judge)
         freed = claims.free_of_dead(self._store, _DIED)
         hung = claims.free_lapsed(self._store, _HUNG)
         if dead or freed or hung:

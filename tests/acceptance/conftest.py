@@ -33,9 +33,9 @@ SECONDS = 60.0
 
 
 def free_ports(count: int = 8) -> str:
-    """A range of ports for instances, below those that the system gives out by itself."""
+    """A range of ports for instances, outside the default range and below those that the system gives out."""
     while True:
-        first = random.randrange(20_000, 31_000)  # noqa: S311
+        first = random.randrange(21_000, 31_000)  # noqa: S311
         with suppress(OSError):
             for port in range(first, first + count):
                 socket.create_server(("127.0.0.1", port)).close()

@@ -117,11 +117,14 @@ def test_the_home_and_its_files_are_ours_alone(running: World):
     assert readable == []
 
 
-def test_a_killed_process_is_back_soon(running: World):
-    for name in ("worker", "web"):
-        before = running.pid_of(name)
-        os.kill(before, signal.SIGKILL)
-        await_that(lambda name=name, before=before: running.pid_of(name) != before)
-    running.ups[0].await_line("web was ended by SIGKILL; it is started again")
-    await_that(lambda: httpx.get(running.running()["url"] + "/readyz", timeout=30).status_code == 200)
-    await_that(lambda: running.run(*CELERY, "inspect", "ping").returncode == 0)
+@pytest.mark.parametrize("name", ["metadata", "broker", "web", "worker", "beat", "flower"])
+def test_a_killed_process_is_back_soon_and_the_rest_goes_on(running: World, name: str):
+    before = running.pid_of(name)
+    os.kill(before, signal.SIGKILL)
+    await_that(lambda: running.pid_of(name) != before)
+    running.ups[0].await_line(rf"{name} was ended by SIGKILL; it is started again")
+    url = running.running()["url"] + "/readyz"
+    await_that(lambda: httpx.get(url, timeout=30).status_code == 200)
+    for command in (("create", f"after-{name}"), ("delete", f"after-{name}", "--yes")):
+        ran = running.toygres(*command)
+        assert ran.returncode == 0, ran.stderr

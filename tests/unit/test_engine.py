@@ -12,13 +12,13 @@ from toygres.config import Settings
 from toygres.domain import ids
 from toygres.domain.instance import InstanceState
 from toygres.domain.operation import OperationState, StepState
-from toygres.engine import Engine, Outcome
+from toygres.engine import Engine, Outcome, end_undeliverable
 from toygres.errors import Cause, CauseCode, Conflict, Refused, Unavailable
 from toygres.platforms.protocol import ServerPhase, ServerStatus
 from toygres.provisioning import request_cancel, request_delete, request_start, request_stop
 from toygres.secrets import Cipher, load_keys
 from toygres.services import Services
-from toygres.store import claims, credentials, events, installation, operations, sweeps
+from toygres.store import claims, credentials, events, installation, instances, operations, sweeps
 from toygres.store.session import Store
 
 STARTING = ServerStatus(
@@ -211,6 +211,7 @@ def test_other_errors_back_off_and_are_tried_up_to_a_limit(driver: Driver, platf
     for attempt in range(1, driver.services.settings.step_attempts):
         waiting = driver.drain(order.operation.id)
         assert (waiting.state, waiting.steps[1].attempts) == (OperationState.WAITING, attempt)
+        driver.shift_clock(20)
     ended = driver.drain(order.operation.id)
     assert ended.state is OperationState.FAILED
     assert "Input/output error" in ended.cause.message
@@ -279,14 +280,127 @@ def test_a_delete_that_took_the_place_of_a_create_can_not_be_cancelled(driver: D
         request_cancel(driver.services, CALLER, ids.shown(ids.OPERATION, deletion.operation.id))
 
 
-def test_a_delete_cancelled_before_its_first_step_leaves_the_instance_as_it_was(driver: Driver) -> None:
+def test_a_delete_cancelled_before_its_first_step_leaves_the_instance_to_be_logged_in_to_anew(driver: Driver) -> None:
     order = driver.order()
     driver.drain(order.operation.id)
     deletion = request_delete(driver.services, CALLER, "demo")
     cancelled = request_cancel(driver.services, CALLER, ids.shown(ids.OPERATION, deletion.operation.id))
     assert cancelled.state is OperationState.CANCELLED
     left = driver.instance(order.instance.id)
-    assert (left.state, left.available.value) == (InstanceState.READY, True)
+    assert (left.state, left.available.value) == (InstanceState.READY, False)
+    assert instances.take_due_for_check(driver.services.store, 30, 5) == [order.instance.id]
+
+
+def test_an_instance_is_looked_at_again_only_after_a_while_and_not_while_something_goes_on(driver: Driver) -> None:
+    order = driver.order()
+    driver.drain(order.operation.id)
+    store = driver.services.store
+    assert instances.take_due_for_check(store, 30, 5) == [order.instance.id]
+    assert instances.take_due_for_check(store, 30, 5) == []
+    driver.shift_clock(31)
+    request_stop(driver.services, CALLER, "demo")
+    assert instances.take_due_for_check(store, 30, 5) == []
+
+
+def test_a_killed_worker_between_a_cancel_and_its_turn_leaves_nothing_open(driver: Driver) -> None:
+    order = driver.order()
+    for _ in range(5):
+        driver.deliver(order.operation.id)
+    store = driver.services.store
+    last = claims.claim(store, driver.engine.worker_id, order.operation.id, "verify_login")
+    request_cancel(driver.services, CALLER, ids.shown(ids.OPERATION, order.operation.id))
+    assert claims.finish(store, last).cancelled
+    assert operations.remaining(store, order.operation.id) == ()
+    assert _swept(driver) == [order.operation.id]
+    assert driver.drain(order.operation.id).state is OperationState.CANCELLED
+
+
+def test_a_step_that_nobody_knows_ends_with_its_operations_deadline(driver: Driver, platform: MemoryPlatform) -> None:
+    order = driver.order()
+    driver.deliver(order.operation.id)
+    store = driver.services.store
+    store.run("UPDATE toygres.steps SET name = 'of_a_newer_version' WHERE name = 'apply_storage'")
+    driver.shift_clock(driver.services.settings.operation_seconds + 1)
+    assert _swept(driver) == [order.operation.id]
+    ended = driver.drain(order.operation.id)
+    assert (ended.state, ended.cause.code) == (OperationState.FAILED, CauseCode.DEADLINE_PASSED)
+    assert platform.kept == {}
+
+
+def test_an_undo_that_nobody_knows_becomes_a_cleanup_when_its_time_is_over(
+    driver: Driver, platform: MemoryPlatform
+) -> None:
+    platform.status = BROKEN
+    order = driver.order()
+    for _ in range(5):
+        driver.deliver(order.operation.id)
+    driver.services.store.run("UPDATE toygres.steps SET name = 'of_a_newer_version' WHERE name = 'remove_service'")
+    driver.shift_clock(driver.services.settings.undo_seconds + 1)
+    assert _swept(driver) == [order.operation.id]
+    ended = driver.operation(order.operation.id)
+    assert (ended.state, ended.leftovers) == (
+        OperationState.FAILED,
+        ("credentials", "server", "service", "storage"),
+    )
+    assert driver.instance(order.instance.id).operation_id is not None
+
+
+def test_a_second_delivery_in_the_same_worker_does_not_make_it_forget_the_first(driver: Driver) -> None:
+    order = driver.order()
+    held = driver.engine.held
+    with held.delivery(order.operation.id):
+        assert driver.engine.run_step(order.operation.id, "apply_server") is Outcome.DROPPED
+        assert held.now() == {order.operation.id}
+    assert held.now() == set()
+
+
+def test_what_was_claimed_after_the_last_beat_is_not_taken_for_forgotten(driver: Driver) -> None:
+    order = driver.order()
+    store, worker = driver.services.store, driver.engine.worker_id
+    assert claims.claim(store, worker, order.operation.id, "apply_credentials")
+    assert claims.free_forgotten(store, worker, set(), STARTING.cause) == []
+    store.run("UPDATE toygres.workers SET seen_at = toygres.toygres_now() WHERE id = :id", id=worker)
+    assert claims.free_forgotten(store, worker, {order.operation.id}, STARTING.cause) == []
+    assert claims.free_forgotten(store, worker, set(), STARTING.cause) == [order.operation.id]
+
+
+def test_neither_a_wake_nor_a_stray_message_shortens_the_pause_after_a_failure(
+    driver: Driver, platform: MemoryPlatform
+) -> None:
+    def fail() -> None:
+        raise OSError(5, "Input/output error")
+
+    platform.faults["before apply_storage"] = fail
+    order = driver.order()
+    driver.drain(order.operation.id)
+    assert sweeps.wake(driver.services.store, [order.instance.id]) == []
+    assert driver.deliver(order.operation.id) is Outcome.DROPPED
+    assert driver.operation(order.operation.id).steps[1].attempts == 1
+
+
+def test_a_cancelled_stop_is_ready_only_once_a_client_has_logged_in_again(
+    driver: Driver, platform: MemoryPlatform
+) -> None:
+    order = driver.order()
+    driver.drain(order.operation.id)
+    stop = request_stop(driver.services, CALLER, "demo")
+    driver.deliver(stop.operation.id)
+    request_cancel(driver.services, CALLER, ids.shown(ids.OPERATION, stop.operation.id))
+    platform.status = STARTING
+    assert driver.drain(stop.operation.id).state is OperationState.UNDOING
+    platform.status = None
+    assert driver.drain(stop.operation.id).state is OperationState.CANCELLED
+    found = driver.instance(order.instance.id)
+    assert (found.state, found.available.value) == (InstanceState.READY, False)
+
+
+def _swept(driver: Driver) -> list[UUID]:
+    """What the sweep finds due; what no delivery can come to is ended or turned, as the worker's sweep does."""
+    driver.shift_clock(claims.GRACE_SECONDS + 1)
+    due = sweeps.take_due(driver.services.store, None)
+    for found in due:
+        end_undeliverable(driver.services, found)
+    return [found.id for found in due]
 
 
 def test_what_a_superseded_step_writes_late_is_refused_by_the_platform(
@@ -319,6 +433,7 @@ def test_a_delete_is_tried_for_ever(driver: Driver, platform: MemoryPlatform) ->
     deletion = request_delete(driver.services, CALLER, "demo")
     for _ in range(2 * driver.services.settings.step_attempts):
         assert driver.drain(deletion.operation.id).state is OperationState.WAITING
+        driver.shift_clock(301)
     platform.faults.clear()
     assert driver.drain(deletion.operation.id).state is OperationState.SUCCEEDED
     assert platform.kept == {}
@@ -344,6 +459,7 @@ def test_an_undo_that_can_not_finish_in_time_becomes_a_cleanup_that_holds_the_na
     assert cleanup_id is not None
     assert driver.operation(cleanup_id).kind == "cleanup"
     platform.faults.clear()
+    driver.shift_clock(301)
     assert driver.drain(cleanup_id).state is OperationState.SUCCEEDED
     assert platform.kept == {}
     assert driver.instance(order.instance.id).state is InstanceState.FAILED
@@ -390,6 +506,7 @@ def test_a_step_that_this_version_does_not_know_is_handed_back(driver: Driver) -
     assert old.run_step(order.operation.id, "apply_credentials") is Outcome.DROPPED
     step = driver.operation(order.operation.id).steps[0]
     assert (step.state, step.attempts) == (StepState.WAITING, 0)
+    driver.shift_clock(claims.GRACE_SECONDS)
     assert driver.drain(order.operation.id).state is OperationState.SUCCEEDED
 
 
@@ -415,7 +532,7 @@ def test_the_fence_grows_over_an_instances_operations(driver: Driver, platform: 
 def test_events_tell_the_whole_story_in_order(driver: Driver) -> None:
     order = driver.order()
     driver.drain(order.operation.id)
-    told = [event.kind for event in events.after(driver.services.store, "default", 0)]
+    told = [event.kind for event in events.after(driver.services.store, "default")]
     assert told[0] == "operation_requested"
     assert told[-1] == "operation_ended"
     assert told.count("step_claimed") == 6

@@ -18,7 +18,7 @@ from toygres.cli.exit_codes import ExitCode
 from toygres.cli.output import say
 from toygres.cli.welcome import welcome
 from toygres.domain.names import NAME_RULE, is_name
-from toygres.errors import ToygresError
+from toygres.errors import Misconfigured, ToygresError
 from toygres.home import Home
 
 # Everything has stopped within these, of which the instances' servers get at most the second.
@@ -58,7 +58,10 @@ def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> N
     from toygres.processes.control_plane import ControlPlane, end_leftovers
     from toygres.processes.lock import only_up
 
-    home.make()
+    try:
+        home.make()
+    except OSError as error:
+        raise Misconfigured(f"The home {home.path} can't be made: {error}.", "Name another in TOYGRES_HOME.") from None
     with only_up(home):
         end_leftovers(home)
         plane = ControlPlane(home, say)

@@ -62,8 +62,9 @@ class OperationRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class EventRecord:
-    """One thing that happened; events are never changed."""
+    """One thing that happened; events are never changed. `place` is where a reader goes on."""
 
+    xid: int
     position: int
     id: UUID
     at: datetime
@@ -74,6 +75,11 @@ class EventRecord:
     actor: str
     kind: str
     data: Mapping[str, object]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Behind which the next events are."""
+        return self.xid, self.position
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,13 @@ from toygres.domain.instance import InstanceState
 from toygres.domain.operation import Operation, Step, Within
 from toygres.operations.context import Context
 from toygres.operations.create import apply_server, await_server, verify_login
+from toygres.operations.stop import await_stop, stop_server
 
 
 def stop_server_again(ctx: Context) -> None:
-    """Stop the server that couldn't be brought up."""
-    ctx.platform.stop_server(ctx.target)
+    """Stop the server that couldn't be brought up, and wait until it is gone."""
+    stop_server(ctx)
+    await_stop(ctx)
 
 
 START = Operation(

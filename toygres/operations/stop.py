@@ -6,7 +6,7 @@ from toygres.domain.instance import InstanceState
 from toygres.domain.operation import NotYet, Operation, Step, Within
 from toygres.errors import Cause, CauseCode
 from toygres.operations.context import Context
-from toygres.operations.create import apply_server
+from toygres.operations.create import apply_server, await_server, verify_login
 from toygres.platforms.protocol import ServerPhase
 
 
@@ -16,8 +16,10 @@ def stop_server(ctx: Context) -> None:
 
 
 def start_server_again(ctx: Context) -> None:
-    """Run the server that wasn't to be stopped after all."""
+    """Run the server that wasn't to be stopped after all, until a client has logged in."""
     apply_server(ctx)
+    await_server(ctx)
+    verify_login(ctx)
 
 
 def await_stop(ctx: Context) -> None:

@@ -77,7 +77,7 @@ class Changes:
             self._closed.wait(_LOOK_SECONDS)
 
     def _hear_until_lost(self) -> None:
-        with psycopg.connect(self._store.conninfo, autocommit=True, connect_timeout=3) as connection:
+        with self._store.direct() as connection:
             connection.execute(f"LISTEN {CHANNEL}")
             while not self._closed.is_set():
                 for notice in connection.notifies(timeout=_LOOK_SECONDS):

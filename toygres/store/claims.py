@@ -44,6 +44,7 @@ class Claim:
     turned: bool
     persistent: bool
     overdue: bool
+    waited_for: Cause | None
     request_id: str
     instance: Instance
 
@@ -63,9 +64,9 @@ CLOSE_INSTANCE = """
         state = o.gives,
         observed_generation = CASE WHEN o.state = 'succeeded' THEN i.generation ELSE i.observed_generation END,
         endpoint = CASE WHEN o.gives IN ('deleted', 'failed') THEN NULL ELSE i.endpoint END,
-        available = o.gives = 'ready',
-        available_since = CASE WHEN o.gives = 'ready' THEN toygres.toygres_now() END,
-        available_cause = CASE WHEN o.gives = 'ready' THEN NULL ELSE o.cause END,
+        available = o.gives = 'ready' AND o.state = 'succeeded', checked_at = NULL,
+        available_since = toygres.toygres_now(),
+        available_cause = CASE WHEN o.state <> 'succeeded' THEN o.cause END,
         released_at = CASE WHEN o.gives IN ('deleted', 'failed')
                            THEN coalesce(i.released_at, toygres.toygres_now()) END,
         updated_at = toygres.toygres_now()
@@ -83,11 +84,13 @@ WITH claimed AS (
         fence = o.fence + 1, owner = :worker, claimed_at = toygres.toygres_now(),
         lease_until = toygres.toygres_now() + make_interval(secs => s.limit_seconds),
         due_at = toygres.toygres_now() + make_interval(secs => s.limit_seconds),
-        unclaimed = 0, started_at = coalesce(o.started_at, toygres.toygres_now()), revision = o.revision + 1,
+        unclaimed = 0, not_before = NULL, revision = o.revision + 1,
+        started_at = coalesce(o.started_at, toygres.toygres_now()),
         state = CASE WHEN o.outcome = 'succeeded' THEN 'running' ELSE 'undoing' END
     FROM toygres.steps s
     WHERE o.id = :operation AND s.operation_id = o.id AND s.position = o.cursor AND s.name = :step
       AND o.ended_at IS NULL AND (o.owner IS NULL OR o.lease_until < toygres.toygres_now())
+      AND (o.not_before IS NULL OR o.not_before <= toygres.toygres_now())
       AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
       AND EXISTS (SELECT FROM toygres.workers w WHERE w.id = :worker)
     RETURNING o.*
@@ -96,7 +99,7 @@ WITH claimed AS (
         state = 'running', attempts = s.attempts + 1, claimed_at = toygres.toygres_now(),
         first_claimed_at = coalesce(s.first_claimed_at, toygres.toygres_now())
     FROM claimed o WHERE s.operation_id = o.id AND s.position = o.cursor
-    RETURNING s.attempts
+    RETURNING s.attempts, s.cause AS waited_for
 ), instance AS (
     UPDATE toygres.instances i SET state = 'creating', updated_at = toygres.toygres_now()
     FROM claimed o WHERE i.id = o.instance_id AND i.state = 'requested' RETURNING i.id
@@ -111,7 +114,7 @@ WITH claimed AS (
 })
 SELECT o.kind AS operation_kind, o.cursor, o.fence AS claim_fence, o.wakes, o.outcome, o.persistent,
        o.max_attempts, o.request_id, coalesce(o.deadline_at < toygres.toygres_now(), false) AS overdue,
-       step.attempts, {instances.COLUMNS}
+       step.attempts, step.waited_for, {instances.COLUMNS}
 FROM claimed o CROSS JOIN step JOIN toygres.instances i ON i.id = o.instance_id
 """
 
@@ -124,7 +127,8 @@ _FINISH = f"""
 WITH finished AS (
     UPDATE toygres.operations o SET
         {_LET_GO}, cursor = o.cursor + 1,
-        due_at = toygres.toygres_now() + make_interval(secs => :grace),
+        due_at = CASE WHEN o.cursor + 1 = o.nsteps AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
+                      THEN NULL ELSE toygres.toygres_now() + make_interval(secs => :grace) END,
         ended_at = CASE WHEN o.cursor + 1 = o.nsteps AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
                         THEN toygres.toygres_now() END,
         state = CASE WHEN o.cursor + 1 = o.nsteps AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
@@ -192,7 +196,8 @@ _TRY_LATER = f"""
 WITH failed AS (
     UPDATE toygres.operations o SET
         {_LET_GO}, state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END,
-        due_at = least(toygres.toygres_now() + make_interval(secs => :later), o.deadline_at)
+        due_at = least(toygres.toygres_now() + make_interval(secs => :later), o.deadline_at),
+        not_before = least(toygres.toygres_now() + make_interval(secs => :later), o.deadline_at)
     WHERE {_HOLDS} RETURNING o.*
 ), step AS (
     UPDATE toygres.steps s SET state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(:cause AS jsonb)
@@ -213,6 +218,7 @@ _HAND_BACK = f"""
 WITH handed AS (
     UPDATE toygres.operations o SET
         {_LET_GO}, due_at = toygres.toygres_now() + make_interval(secs => :later),
+        not_before = toygres.toygres_now() + make_interval(secs => :later),
         state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END
     WHERE {_HOLDS} RETURNING o.*
 )
@@ -228,7 +234,9 @@ WITH freed AS (
         state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END
     WHERE o.ended_at IS NULL AND o.owner IS NOT NULL AND ({{lost}}) RETURNING o.*
 ), step AS (
-    UPDATE toygres.steps s SET state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(:cause AS jsonb)
+    UPDATE toygres.steps s SET
+        state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(:cause AS jsonb),
+        attempts = s.attempts - {{forgiven}}
     FROM freed o WHERE s.operation_id = o.id AND s.position = o.cursor
 ), event AS ({
     EVENT.format(source="freed", step="NULL", actor="'sweep'", kind="'claim_lost'", data="CAST(:cause AS jsonb)")
@@ -255,6 +263,7 @@ def claim(store: Store, worker: int, operation: UUID, step: str) -> Claim | None
         turned=row.outcome != "succeeded",
         persistent=row.persistent,
         overdue=row.overdue,
+        waited_for=Cause.from_json(row.waited_for) if row.waited_for else None,
         request_id=row.request_id,
         instance=instances.from_row(row),
     )
@@ -285,21 +294,31 @@ def hand_back(store: Store, held: Claim, later: float = 0.0) -> bool:
 
 def free_lapsed(store: Store, cause: Cause) -> list[UUID]:
     """Take away every claim whose step's time limit has passed."""
-    rows = store.all(_FREE.format(lost="o.lease_until < toygres.toygres_now()"), cause=_json(cause))
+    rows = store.all(_FREE.format(lost="o.lease_until < toygres.toygres_now()", forgiven=0), cause=_json(cause))
     return [row.id for row in rows]
 
 
 def free_of_dead(store: Store, cause: Cause) -> list[UUID]:
     """Take away every claim of a worker that is no longer registered."""
     lost = "NOT EXISTS (SELECT FROM toygres.workers w WHERE w.id = o.owner)"
-    return [row.id for row in store.all(_FREE.format(lost=lost), cause=_json(cause))]
+    return [row.id for row in store.all(_FREE.format(lost=lost, forgiven=0), cause=_json(cause))]
 
 
 def free_forgotten(store: Store, worker: int, held: Collection[UUID], cause: Cause) -> list[UUID]:
-    """Take away what `worker` has but doesn't know of, so that a live worker can't hold it for ever."""
-    lost = "o.owner = :worker AND o.id <> ALL(:held)"
-    rows = store.all(_FREE.format(lost=lost), worker=worker, held=list(held), cause=_json(cause))
-    return [row.id for row in rows]
+    """Take away what `worker` has but doesn't know of, so that a live worker can't hold it for ever.
+
+    `held` must have been read after the worker's last beat: what was claimed since then isn't judged.
+    """
+    lost = """o.owner = :worker AND o.id <> ALL(:held)
+        AND o.claimed_at < (SELECT w.seen_at FROM toygres.workers w WHERE w.id = :worker)"""
+    statement = _FREE.format(lost=lost, forgiven=1)
+    return [row.id for row in store.all(statement, worker=worker, held=list(held), cause=_json(cause))]
+
+
+def free_all_of(store: Store, worker: int, cause: Cause) -> list[UUID]:
+    """Take away all that a worker holds which says that it stops; none of it counts as an attempt."""
+    statement = _FREE.format(lost="o.owner = :worker", forgiven=1)
+    return [row.id for row in store.all(statement, worker=worker, cause=_json(cause))]
 
 
 def _match(held: Claim) -> dict[str, Any]:

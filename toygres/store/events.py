@@ -7,18 +7,23 @@ from uuid import UUID
 from toygres.domain.records import EventRecord
 from toygres.store.session import Store
 
-# Readers stop at the oldest running transaction: a smaller position may still be on its way behind it.
+# A transaction that still runs may yet add an event with a smaller number than those that are there: readers stop
+# before the oldest one. Numbers of events alone don't order commits; a transaction's number and its events' do.
 _AFTER = """
-SELECT position, id, at, project, instance_id, operation_id, step, actor, kind, data FROM toygres.events
-WHERE project = :project AND position > :after AND xid < pg_snapshot_xmin(pg_current_snapshot())
+SELECT CAST(CAST(xid AS text) AS bigint) AS xid, position, id, at, project, instance_id, operation_id, step, actor,
+       kind, data
+FROM toygres.events
+WHERE (xid, position) > (CAST(CAST(:xid AS text) AS xid8), CAST(:position AS bigint))
+  AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND project = :project
   AND (CAST(:instance AS uuid) IS NULL OR instance_id = :instance)
-ORDER BY position LIMIT :limit
+ORDER BY xid, position LIMIT :limit
 """
 
 
 def after(
-    store: Store, project: str, position: int, limit: int = 500, instance: UUID | None = None
+    store: Store, project: str, place: tuple[int, int] = (0, 0), limit: int = 500, instance: UUID | None = None
 ) -> tuple[EventRecord, ...]:
-    """The next events behind `position`, oldest first, of one instance or of all."""
-    rows = store.all(_AFTER, project=project, after=position, limit=limit, instance=instance)
+    """The next events behind `place` (an event's own), oldest first, of one instance or of all."""
+    xid, position = place
+    rows = store.all(_AFTER, project=project, xid=str(xid), position=position, limit=limit, instance=instance)
     return tuple(EventRecord(**row._mapping) for row in rows)

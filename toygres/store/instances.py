@@ -35,7 +35,17 @@ ORDER BY i.released_at IS NULL DESC, i.id DESC LIMIT 1
 """
 _BY_ID = f"SELECT {COLUMNS} FROM toygres.instances i WHERE i.id = :id"
 _BY_ID_IN_PROJECT = f"{_BY_ID} AND i.project = :project"
-_LOCK = "SELECT id FROM toygres.instances WHERE id = :id FOR UPDATE"
+# Not the row's own lock: steps lock an operation's row before its instance's, requests would the other way round.
+_SERIALISE = "SELECT pg_advisory_xact_lock(7400003, hashtext(CAST(:id AS text)))"
+_DUE = """
+UPDATE toygres.instances SET checked_at = toygres.toygres_now() WHERE id = ANY(ARRAY(
+    SELECT i.id FROM toygres.instances i
+    WHERE i.state = 'ready' AND (i.checked_at IS NULL OR i.checked_at < toygres.toygres_now()
+          - make_interval(secs => CASE WHEN i.available THEN :every ELSE :every_unavailable END))
+      AND NOT EXISTS (SELECT FROM toygres.operations o WHERE o.instance_id = i.id AND o.ended_at IS NULL)
+    ORDER BY i.checked_at NULLS FIRST LIMIT :limit FOR UPDATE SKIP LOCKED))
+RETURNING id
+"""
 _PAGE = f"""
 SELECT {COLUMNS} FROM toygres.instances i
 WHERE i.project = :project AND (CAST(:state AS text) IS NULL AND i.state <> 'deleted' OR i.state = :state)
@@ -98,11 +108,14 @@ def get(store: Store, project: str, ref: str) -> Instance:
     return from_row(row)
 
 
-def lock(connection: Connection, found: Instance) -> Instance:
-    """The same instance as it is now, with no other request about it until this transaction ends."""
-    connection.execute(text(_LOCK), {"id": found.id})
-    row = connection.execute(text(_BY_ID), {"id": found.id}).one()
-    return from_row(row)
+def one_request_at_a_time(connection: Connection, instance_id: UUID) -> None:
+    """Until this transaction ends, no other request about the instance goes on."""
+    connection.execute(text(_SERIALISE), {"id": instance_id})
+
+
+def reread(connection: Connection, found: Instance) -> Instance:
+    """The same instance as it is now."""
+    return from_row(connection.execute(text(_BY_ID), {"id": found.id}).one())
 
 
 def begin(connection: Connection, instance_id: UUID, state: InstanceState, cause: Cause) -> None:
@@ -194,6 +207,12 @@ def set_endpoint(store: Store, instance_id: UUID, fence: int, operation_id: UUID
         )
         > 0
     )
+
+
+def take_due_for_check(store: Store, every: float, every_unavailable: float, limit: int = 20) -> list[UUID]:
+    """Ready instances that nobody has logged in to for so many seconds; each is taken by one caller."""
+    rows = store.all(_DUE, every=every, every_unavailable=every_unavailable, limit=limit)
+    return [row.id for row in rows]
 
 
 def set_available(store: Store, instance_id: UUID, value: bool, cause: Cause | None) -> bool:

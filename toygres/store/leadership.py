@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 
@@ -15,21 +15,25 @@ _LOOK_SECONDS = 1.0
 
 
 class Leadership:
-    """The lead in one matter, named by `name`; blocks on a connection of its own until it is free."""
+    """The lead in one matter, called `matter`; blocks on a connection of its own until it is free.
 
-    def __init__(self, store: Store, name: str) -> None:
+    `session_name` is what the connection is called: whoever finds its owner frozen ends it by that name.
+    """
+
+    def __init__(self, store: Store, matter: str, session_name: Callable[[], str]) -> None:
         self._store = store
-        self._name = name
+        self._matter = matter
+        self._session_name = session_name
         self._connection: psycopg.Connection | None = None
 
     @contextlib.contextmanager
     def held(self, stop: threading.Event) -> Iterator[threading.Event | None]:
         """Wait for the lead; yields an event that is set once it is lost, or None when told to stop instead.
 
-        Raises psycopg.Error when the metadata DB doesn't answer.
+        Raises Unavailable or psycopg.Error when the metadata DB doesn't answer.
         """
         lost = threading.Event()
-        with psycopg.connect(self._store.conninfo, autocommit=True, connect_timeout=3) as connection:
+        with self._store.direct(self._session_name()) as connection:
             self._connection = connection
             if not self._acquire(connection) or stop.is_set():
                 yield None
@@ -51,7 +55,7 @@ class Leadership:
 
     def _acquire(self, connection: psycopg.Connection) -> bool:
         try:
-            connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (_LOCK_CLASS, self._name))
+            connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (_LOCK_CLASS, self._matter))
         except psycopg.errors.QueryCanceled:
             return False
         return True

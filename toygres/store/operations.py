@@ -40,13 +40,13 @@ ORDER BY o.id DESC LIMIT :limit
 # An operation of the same instance begins above every fence that its objects have seen.
 _INSERT = """
 INSERT INTO toygres.operations (id, project, instance_id, kind, gives, gives_failed, gives_cancelled, persistent,
-    nsteps, max_attempts, fence, due_at, deadline_at, retry_of, actor, request_id, cause)
+    nsteps, max_attempts, fence, due_at, deadline_at, retry_of, supersedes, actor, request_id, cause)
 VALUES (:id, :project, :instance_id, :kind, :gives, :gives_failed, :gives_cancelled, :persistent,
     :nsteps, :max_attempts,
     1 + coalesce((SELECT max(fence) FROM toygres.operations WHERE instance_id = :instance_id), 0),
     toygres.toygres_now() + make_interval(secs => :grace),
     toygres.toygres_now() + make_interval(secs => CAST(:deadline_seconds AS double precision)),
-    :retry_of, :actor, :request_id, CAST(:cause AS jsonb))
+    :retry_of, :supersedes, :actor, :request_id, CAST(:cause AS jsonb))
 """
 _INSERT_STEP = """
 INSERT INTO toygres.steps (operation_id, position, name, undo, within_seconds, limit_seconds, turn_at)
@@ -65,7 +65,7 @@ WITH cancelled AS (
       AND o.cancel_requested_at IS NULL AND o.kind <> 'cleanup'
       AND (NOT o.persistent OR (o.started_at IS NULL
            -- What it took the place of has ended: without it nobody would go on with the instance.
-           AND NOT EXISTS (SELECT FROM toygres.operations p WHERE p.superseded_by = o.id)))
+           AND o.supersedes IS NULL))
     RETURNING o.*
 )
 INSERT INTO toygres.events (project, instance_id, operation_id, actor, kind)
@@ -101,6 +101,7 @@ class Plan:
     request_id: str
     steps: tuple[PlannedStep, ...]
     retry_of: UUID | None = None
+    supersedes: UUID | None = None
     cause: Cause | None = None
 
 
@@ -112,6 +113,15 @@ class Standing:
     held: bool
     cancelled: bool
     turned: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurrentStep:
+    """The step whose turn it is."""
+
+    name: str
+    cause: Cause | None
+    instance_id: UUID
 
 
 def insert(connection: Connection, plan: Plan) -> None:
@@ -189,6 +199,20 @@ def remaining(store: Store, operation_id: UUID) -> tuple[str, ...]:
     return tuple(row.name for row in rows)
 
 
+def current_step(store: Store, operation_id: UUID) -> CurrentStep | None:
+    """The step whose turn it is, and what it last waited for; None when the operation has ended."""
+    row = store.one(
+        """SELECT s.name, s.cause, o.instance_id FROM toygres.operations o
+           JOIN toygres.steps s ON s.operation_id = o.id AND s.position = least(o.cursor, o.nsteps - 1)
+           WHERE o.id = :id AND o.ended_at IS NULL""",
+        id=operation_id,
+    )
+    if row is None:
+        return None
+    cause = Cause.from_json(row.cause) if row.cause else None
+    return CurrentStep(name=row.name, cause=cause, instance_id=row.instance_id)
+
+
 def standing(store: Store, operation_id: UUID) -> Standing | None:
     """Where the operation stands; None when it ended or never was."""
     row = store.one(
@@ -215,6 +239,7 @@ def _values(plan: Plan) -> dict[str, Any]:
         "grace": GRACE_SECONDS,
         "deadline_seconds": plan.deadline_seconds,
         "retry_of": plan.retry_of,
+        "supersedes": plan.supersedes,
         "actor": plan.actor,
         "request_id": plan.request_id,
         "cause": json.dumps(plan.cause.to_json()) if plan.cause else None,

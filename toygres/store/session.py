@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from psycopg.types.json import set_json_dumps
 from sqlalchemy import Connection, Row, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from toygres.errors import Unavailable
 
@@ -18,7 +20,7 @@ __all__ = ["Connection", "Store"]
 set_json_dumps(json.dumps)
 
 # A host that vanished must not hold a session lock for hours: the kernel gives up after these seconds.
-_KEEPALIVE = {
+_KEEPALIVE: dict[str, int] = {
     "connect_timeout": 3,
     "keepalives_idle": 3,
     "keepalives_interval": 1,
@@ -53,9 +55,24 @@ class Store:
         self._statements = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
-    def conninfo(self) -> str:
-        """The same DB for a connection of psycopg's own (LISTEN, session locks); holds the password."""
+    def _conninfo(self) -> str:
         return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def direct(self, name: str = "toygres") -> psycopg.Connection:
+        """A connection of one's own, for LISTEN and session locks. Raises Unavailable.
+
+        Both ends notice within seconds that the other's host is gone; `name` is shown in pg_stat_activity.
+        """
+        try:
+            return psycopg.connect(
+                self._conninfo,
+                autocommit=True,
+                application_name=name,
+                options="-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
+                **_KEEPALIVE,  # type: ignore[arg-type]
+            )
+        except psycopg.Error as lost:
+            raise Unavailable("The metadata database doesn't answer.") from lost
 
     def one(self, statement: str, **values: Any) -> Row[Any] | None:
         """Run one statement; its first row, or None."""
@@ -87,7 +104,7 @@ class Store:
 def _answering() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as lost:
+    except (OperationalError, InterfaceError, PoolExhausted) as lost:
         raise Unavailable("The metadata database doesn't answer.") from lost
     except DBAPIError as error:
         if error.connection_invalidated:

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from toygres.errors import Cause
-from toygres.store.claims import CLOSE_INSTANCE, EVENT, GRACE_SECONDS, Claim
+from toygres.store.claims import CLOSE_INSTANCE, EVENT, GRACE_SECONDS
 from toygres.store.session import Store
 
 _UNDONE_LATER = "s.undo IS NOT NULL AND s.undoes IS NULL AND s.first_claimed_at IS NOT NULL"
@@ -23,10 +23,11 @@ WITH undos AS (
     SELECT count(*) AS n FROM toygres.steps s WHERE s.operation_id = :operation AND {_UNDONE_LATER}
 ), turned AS (
     UPDATE toygres.operations o SET
-        fence = o.fence + 1, owner = NULL, claimed_at = NULL, lease_until = NULL, revision = o.revision + 1,
+        fence = o.fence + 1, owner = NULL, claimed_at = NULL, lease_until = NULL, not_before = NULL,
+        revision = o.revision + 1,
         outcome = :outcome, cause = CAST(:cause AS jsonb), cursor = o.nsteps, nsteps = o.nsteps + undos.n,
         gives = CASE WHEN :outcome = 'failed' THEN o.gives_failed ELSE o.gives_cancelled END,
-        due_at = toygres.toygres_now() + make_interval(secs => :grace),
+        due_at = CASE WHEN undos.n = 0 THEN NULL ELSE toygres.toygres_now() + make_interval(secs => :grace) END,
         deadline_at = toygres.toygres_now() + make_interval(secs => :undo_seconds),
         state = CASE WHEN undos.n = 0 THEN :outcome ELSE 'undoing' END,
         ended_at = CASE WHEN undos.n = 0 THEN toygres.toygres_now() END
@@ -68,9 +69,9 @@ _ABANDON = f"""
 WITH abandoned AS (
     UPDATE toygres.operations o SET
         owner = NULL, claimed_at = NULL, lease_until = NULL, revision = o.revision + 1, fence = o.fence + 1,
-        state = 'failed', ended_at = toygres.toygres_now(), leftovers = CAST(:leftovers AS jsonb)
-    WHERE o.id = :operation AND o.fence = :fence AND o.owner = :worker AND o.ended_at IS NULL
-      AND o.outcome <> 'succeeded'
+        state = 'failed', ended_at = toygres.toygres_now(), due_at = NULL, leftovers = CAST(:leftovers AS jsonb)
+    WHERE o.id = :operation AND o.fence = :fence AND o.owner IS NOT DISTINCT FROM CAST(:worker AS integer)
+      AND o.ended_at IS NULL AND o.outcome <> 'succeeded'
     RETURNING o.*
 ), left_over AS (
     UPDATE toygres.steps s SET
@@ -95,7 +96,7 @@ WITH abandoned AS (
     EVENT.format(
         source="abandoned",
         step="NULL",
-        actor="'worker:' || CAST(:worker AS text)",
+        actor="CAST(:actor AS text)",
         kind="'operation_ended'",
         data="jsonb_build_object('state', o.state, 'leftovers', o.leftovers)",
     )
@@ -107,7 +108,7 @@ _SUPERSEDE = f"""
 WITH superseded AS (
     UPDATE toygres.operations o SET
         owner = NULL, claimed_at = NULL, lease_until = NULL, revision = o.revision + 1, fence = o.fence + 1,
-        state = 'superseded', ended_at = toygres.toygres_now(), superseded_by = :successor
+        state = 'superseded', ended_at = toygres.toygres_now(), due_at = NULL, superseded_by = :successor
     WHERE o.id = :operation AND o.ended_at IS NULL RETURNING o.*
 ), steps AS (
     UPDATE toygres.steps s SET
@@ -158,13 +159,27 @@ def turn_round(
     return row is not None
 
 
-def abandon(store: Store, held: Claim, cause: Cause, leftovers: Sequence[str], cleanup: UUID) -> bool:
-    """End `failed` with what is left, and open the cleanup operation that goes on; False when the claim was lost."""
+def abandon(
+    store: Store,
+    operation: UUID,
+    fence: int,
+    cause: Cause,
+    leftovers: Sequence[str],
+    *,
+    cleanup: UUID,
+    worker: int | None,
+    actor: str,
+) -> bool:
+    """End `failed` with what is left, and open the operation `cleanup` that goes on.
+
+    `worker` is who holds the claim, None where nobody may. False when that is no longer so.
+    """
     row = store.one(
         _ABANDON,
-        operation=held.operation_id,
-        fence=held.fence,
-        worker=held.worker,
+        operation=operation,
+        fence=fence,
+        worker=worker,
+        actor=actor,
         cause=json.dumps(cause.to_json()),
         leftovers=json.dumps(list(leftovers)),
         cleanup=cleanup,
@@ -172,6 +187,7 @@ def abandon(store: Store, held: Claim, cause: Cause, leftovers: Sequence[str], c
     return row is not None
 
 
-def supersede(connection: Connection, operation: UUID, successor: UUID, actor: str) -> None:
-    """End an open operation because another one, of the same instance, takes its place."""
-    connection.execute(text(_SUPERSEDE), {"operation": operation, "successor": successor, "actor": actor})
+def supersede(connection: Connection, operation: UUID, successor: UUID, actor: str) -> bool:
+    """End an open operation because another one, of the same instance, takes its place; False when it has ended."""
+    values = {"operation": operation, "successor": successor, "actor": actor}
+    return connection.execute(text(_SUPERSEDE), values).rowcount > 0

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from toygres.domain import ids
 from toygres.store import events
 from toygres.store.session import Store
 
@@ -19,14 +20,34 @@ def test_an_event_can_not_be_changed(store: Store, change: str) -> None:
     store.run(_TELL, kind="first")
     with pytest.raises(DBAPIError, match="only grows"):
         store.run(change)
-    assert [event.kind for event in events.after(store, "default", 0)] == ["first"]
+    assert [event.kind for event in events.after(store, "default")] == ["first"]
 
 
 def test_a_reader_stops_at_the_oldest_running_transaction_and_misses_nothing(store: Store) -> None:
     with store.transaction() as slow:
         slow.execute(text(_TELL), {"kind": "slow"})
         store.run(_TELL, kind="quick")
-        assert events.after(store, "default", 0) == ()
-    told = events.after(store, "default", 0)
+        assert events.after(store, "default") == ()
+    told = events.after(store, "default")
     assert [event.kind for event in told] == ["slow", "quick"]
-    assert events.after(store, "default", told[-1].position) == ()
+    assert events.after(store, "default", told[-1].place) == ()
+
+
+def test_a_transaction_that_began_first_and_tells_last_is_not_missed(store: Store) -> None:
+    with store.transaction() as early, store.transaction() as late:
+        early.execute(text("SELECT pg_current_xact_id()"))
+        late.execute(text("SELECT pg_current_xact_id()"))
+        late.execute(text(_TELL), {"kind": "late transaction, first number"})
+        early.execute(text(_TELL), {"kind": "early transaction, second number"})
+        early.commit()
+        first = events.after(store, "default")
+    rest = events.after(store, "default", first[-1].place)
+    assert [event.kind for event in (*first, *rest)] == [
+        "early transaction, second number",
+        "late transaction, first number",
+    ]
+
+
+def test_a_resuming_reader_of_one_instance_sees_only_its_events(store: Store) -> None:
+    store.run(_TELL, kind="of no instance")
+    assert events.after(store, "default", instance=ids.new()) == ()

@@ -59,6 +59,9 @@ def _defaults(spec: InstanceSpec) -> Mapping[str, str]:
         "password_encryption": "scram-sha-256",
         "max_connections": "100",
         "shared_buffers": f"{max(_LEAST_SHARED_BUFFERS_KB, min(_MOST_SHARED_BUFFERS_KB, quarter))}kB",
+        # initdb derives both from the small WAL segments, and would have a checkpoint every 64 MB.
+        "min_wal_size": "80MB",
+        "max_wal_size": "1GB",
         "datestyle": "iso, mdy",
         "timezone": "UTC",
         "log_timezone": "UTC",

@@ -56,6 +56,8 @@ CREATE TABLE toygres.instances (
     available boolean NOT NULL DEFAULT false,
     available_since timestamptz,
     available_cause jsonb,
+    -- When a client last tried to log in; null once an operation ended, so that one does soon.
+    checked_at timestamptz,
     -- When its name and port became free: deleted, or failed with nothing left behind.
     released_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT toygres.toygres_now(),
@@ -66,6 +68,7 @@ CREATE TABLE toygres.instances (
 CREATE UNIQUE INDEX instances_held_name ON toygres.instances (project, name) WHERE released_at IS NULL;
 CREATE UNIQUE INDEX instances_held_port ON toygres.instances (platform, port) WHERE released_at IS NULL;
 CREATE INDEX instances_listed ON toygres.instances (project, id DESC) WHERE state <> 'deleted';
+CREATE INDEX instances_to_check ON toygres.instances (checked_at NULLS FIRST) WHERE state = 'ready';
 CREATE INDEX instances_name ON toygres.instances (project, name, id DESC);
 
 CREATE TABLE toygres.operations (
@@ -90,13 +93,17 @@ CREATE TABLE toygres.operations (
     owner integer,
     claimed_at timestamptz,
     lease_until timestamptz,
-    -- When somebody should look at it, if nothing else happens.
-    due_at timestamptz NOT NULL,
+    -- When somebody should look at it, if nothing else happens. Null once it has ended: the planner's statistics
+    -- know the whole column, not the index's condition, and would take all that ever ended for due.
+    due_at timestamptz,
+    -- After a failed attempt: no claim before this, whoever delivers a message and whatever changes meanwhile.
+    not_before timestamptz,
     wakes integer NOT NULL DEFAULT 0,
     unclaimed integer NOT NULL DEFAULT 0,
     cancel_requested_at timestamptz,
     deadline_at timestamptz,
     retry_of uuid REFERENCES toygres.operations,
+    supersedes uuid REFERENCES toygres.operations,
     superseded_by uuid,
     actor text NOT NULL,
     request_id text NOT NULL,
@@ -107,6 +114,7 @@ CREATE TABLE toygres.operations (
     started_at timestamptz,
     ended_at timestamptz,
     CHECK ((ended_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'cancelled', 'superseded'))),
+    CHECK ((ended_at IS NULL) = (due_at IS NOT NULL)),
     CHECK (ended_at IS NULL OR owner IS NULL),
     CHECK ((owner IS NULL) = (lease_until IS NULL)),
     CHECK (cursor BETWEEN 0 AND nsteps)
@@ -144,11 +152,10 @@ CREATE TABLE toygres.steps (
 CREATE TABLE toygres.credentials (
     operation_id uuid PRIMARY KEY REFERENCES toygres.operations,
     ciphertext bytea NOT NULL
-);
+) WITH (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0);
 
 CREATE TABLE toygres.events (
-    -- First, so that it is taken before the position: a reader that stops at the oldest running
-    -- transaction has then seen every smaller position.
+    -- Readers go by (xid, position) and stop at the oldest running transaction: nothing appears behind them.
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id uuid NOT NULL DEFAULT toygres.new_id(),
@@ -162,8 +169,8 @@ CREATE TABLE toygres.events (
     data jsonb NOT NULL DEFAULT '{}',
     schema_version integer NOT NULL DEFAULT 1
 );
-CREATE INDEX events_of_instance ON toygres.events (instance_id, position);
-CREATE INDEX events_of_operation ON toygres.events (operation_id, position);
+CREATE INDEX events_in_order ON toygres.events (xid, position);
+CREATE INDEX events_of_instance ON toygres.events (instance_id, xid, position);
 
 CREATE FUNCTION toygres.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,0 +1,63 @@
+"""Keeps `available` true: logs in to ready instances again and again, and at once when their server changed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+
+from toygres import postgres
+from toygres.domain.instance import Instance, InstanceState
+from toygres.errors import Cause, CauseCode
+from toygres.platforms.protocol import ServerPhase
+from toygres.services import Services
+from toygres.store import instances
+
+log = structlog.get_logger(__name__)
+
+_EVERY_SECONDS = 30.0
+_EVERY_SECONDS_WHILE_UNAVAILABLE = 5.0
+
+
+class Keeper:
+    """Looks at instances; safe in any number of workers, each instance is taken by one."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def act(self) -> None:
+        """Look at the ready instances that nobody has looked at for long."""
+        store = self._services.store
+        for instance_id in instances.take_due_for_check(store, _EVERY_SECONDS, _EVERY_SECONDS_WHILE_UNAVAILABLE):
+            self.look(instance_id)
+
+    def look(self, instance_id: UUID) -> None:
+        """Record whether a client can log in, if the instance is ready and nothing is going on with it."""
+        found = instances.find(self._services.store, instance_id)
+        if found is None or found.operation_id is not None or found.state is not InstanceState.READY:
+            return
+        trouble = self._trouble(found)
+        if instances.set_available(self._services.store, found.id, trouble is None, trouble):
+            log.warning("availability_changed", instance=found.name, available=trouble is None)
+
+    def _trouble(self, found: Instance) -> Cause | None:
+        platform = self._services.platform(found.platform)
+        status = platform.observe(found)
+        if status.phase is not ServerPhase.UP:
+            return status.cause or _unclear(status.phase)
+        kept = platform.credentials(found)
+        if kept is None or found.endpoint is None:
+            return Cause(
+                code=CauseCode.CREDENTIALS_MISSING,
+                message="The instance's credentials are gone.",
+                remedy="Restore them, or delete the instance and order it again.",
+            )
+        return postgres.check_health(found.endpoint, found.spec.database, kept.monitor)
+
+
+def _unclear(phase: ServerPhase) -> Cause:
+    return Cause(
+        code=CauseCode.SERVER_STOPPED,
+        message=f"The server is {phase.value}.",
+        remedy="Start the instance again.",
+    )

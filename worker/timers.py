@@ -1,0 +1,47 @@
+"""Something that a worker does every so often, on a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from toygres.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+
+class Timer:
+    """Calls `act` every `seconds`, the first time at once; what it raises is logged, and the next call comes."""
+
+    def __init__(self, name: str, seconds: float, act: Callable[[], object]) -> None:
+        self._name = name
+        self._seconds = seconds
+        self._act = act
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Call no more; doesn't wait for a call that is going on."""
+        self._stop.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait for a call that is going on, for so long at most."""
+        self._thread.join(timeout=seconds)
+
+    def _run(self) -> None:
+        next_at = time.monotonic()
+        while not self._stop.wait(max(0.0, next_at - time.monotonic())):
+            next_at = time.monotonic() + self._seconds
+            try:
+                self._act()
+            except Unavailable as error:
+                log.warning("timer_missed", timer=self._name, reason=error.message)
+            except Exception as error:
+                log.error("timer_failed", timer=self._name, exc_info=error)
