@@ -13,16 +13,16 @@ from uuid import UUID
 import structlog
 
 from toygres.domain import ids
-from toygres.domain.instance import Credentials, Endpoint, Instance
+from toygres.domain.instance import Credentials, Endpoint
 from toygres.domain.operation import NotYet, StepFunction
 from toygres.errors import Cause, CauseCode, Refused, Unavailable
 from toygres.operations import STEPS
 from toygres.operations.context import Context
 from toygres.platforms.protocol import Target
 from toygres.services import Services
-from toygres.store import claims, credentials, instances, operations, turns
+from toygres.store import claims, credentials, instances, turns
 from toygres.store.claims import Claim, Ending
-from toygres.store.sweeps import Due
+from toygres.turning import abandon, cancel_unheld, deadline_passed
 
 log = structlog.get_logger(__name__)
 
@@ -195,83 +195,10 @@ class Engine:
         return outcome
 
 
-def cancel_unheld(services: Services, operation_id: UUID) -> bool:
-    """Turn round an operation that was told to cancel and that nobody holds; False when there is none."""
-    found = operations.standing(services.store, operation_id)
-    if found is None or found.held or found.turned or not found.cancelled:
-        return False
-    return _turn_unheld(services, operation_id, found.fence, "cancelled", _CANCELLED)
-
-
-def end_undeliverable(services: Services, due: Due) -> bool:
-    """Turn or end, without a claim, what no delivery may come to: cancelled, or its deadline over.
-
-    True when what is left of the operation has changed, or it has ended.
-    """
-    if due.cancelled and not due.turned:
-        return cancel_unheld(services, due.id)
-    if not due.overdue:
-        return False
-    step = operations.current_step(services.store, due.id)
-    if step is None:
-        return False
-    cause = _deadline_passed(step.name, step.cause)
-    if not due.turned:
-        return _turn_unheld(services, due.id, due.fence, "failed", cause)
-    instance = instances.find(services.store, step.instance_id)
-    return instance is not None and abandon(services, due.id, due.fence, instance, cause, worker=None, actor="sweep")
-
-
-def abandon(
-    services: Services,
-    operation_id: UUID,
-    fence: int,
-    instance: Instance,
-    cause: Cause,
-    *,
-    worker: int | None,
-    actor: str,
-) -> bool:
-    """End an operation whose undo can't finish in time; a cleanup operation goes on, slowly, for ever."""
-    try:
-        left = tuple(services.platform(instance.platform).objects(instance.id))
-    except Exception as error:
-        # The platform may be why it can't finish: then what is left is what wasn't undone.
-        log.warning("leftovers_unreadable", exc_info=error)
-        left = operations.remaining(services.store, operation_id)
-    cleanup = ids.new()
-    abandoned = turns.abandon(
-        services.store, operation_id, fence, cause, left, cleanup=cleanup, worker=worker, actor=actor
-    )
-    if abandoned:
-        log.error("undo_abandoned", leftovers=list(left), cleanup=ids.shown(ids.OPERATION, cleanup))
-    return abandoned
-
-
-def _turn_unheld(services: Services, operation_id: UUID, fence: int, outcome: str, cause: Cause) -> bool:
-    return turns.turn_round(
-        services.store,
-        operation_id,
-        fence,
-        outcome,
-        cause,
-        worker=None,
-        actor="sweep" if outcome == "failed" else "cancel",
-        undo_seconds=services.settings.undo_seconds,
-    )
-
-
-_CANCELLED = Cause(
-    code=CauseCode.CANCELLED,
-    message="The operation was cancelled.",
-    remedy="Order it again if it is still wanted.",
-)
-
-
 def _hopeless(held: Claim) -> Cause | None:
     """Why the step isn't even tried: its operation's time is over, or it keeps killing its worker."""
     if held.overdue:
-        return _deadline_passed(held.step, held.waited_for)
+        return deadline_passed(held.step, held.waited_for)
     if held.attempts > held.max_attempts and not (held.turned or held.persistent):
         return Cause(
             code=CauseCode.WORKERS_DIED,
@@ -279,16 +206,6 @@ def _hopeless(held: Claim) -> Cause | None:
             remedy="Look at the worker's log; report it when nobody killed the worker.",
         )
     return None
-
-
-def _deadline_passed(step: str, waited_for: Cause | None) -> Cause:
-    reason = f" It waited for this: {waited_for.message}" if waited_for else ""
-    return Cause(
-        code=CauseCode.DEADLINE_PASSED,
-        message=f"The operation's deadline passed before {step} was done.{reason}",
-        remedy=waited_for.remedy if waited_for else "See what took the steps before it so long, and order it again.",
-        evidence=waited_for.evidence if waited_for else (),
-    )
 
 
 def _too_long(waited_for: Cause) -> Cause:

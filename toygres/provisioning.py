@@ -10,7 +10,6 @@ from toygres.domain import ids
 from toygres.domain.instance import Instance, InstanceState
 from toygres.domain.operation import Operation
 from toygres.domain.records import OperationRecord
-from toygres.engine import cancel_unheld
 from toygres.errors import Bug, Cause, CauseCode, Conflict, Unavailable
 from toygres.offers import InstanceRequest
 from toygres.operations import CREATE, DELETE, START, STOP
@@ -20,6 +19,7 @@ from toygres.secrets import new_credentials
 from toygres.services import Services
 from toygres.store import credentials, instances, operations, turns
 from toygres.store.session import Connection
+from toygres.turning import cancel_unheld
 
 __all__ = [
     "Accepted",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import structlog
 
-from toygres.engine import end_undeliverable
 from toygres.errors import Cause, CauseCode, Unavailable
 from toygres.services import Services
 from toygres.store import claims, sweeps, workers
 from toygres.store.workers import Presence
+from toygres.turning import end_undeliverable
 from worker.chains import publish_rest
 from worker.queue import Queue
 

@@ -12,7 +12,7 @@ from toygres.config import Settings
 from toygres.domain import ids
 from toygres.domain.instance import InstanceState
 from toygres.domain.operation import OperationState, StepState
-from toygres.engine import Engine, Outcome, end_undeliverable
+from toygres.engine import Engine, Outcome
 from toygres.errors import Cause, CauseCode, Conflict, Refused, Unavailable
 from toygres.platforms.protocol import ServerPhase, ServerStatus
 from toygres.provisioning import request_cancel, request_delete, request_start, request_stop
@@ -20,6 +20,7 @@ from toygres.secrets import Cipher, load_keys
 from toygres.services import Services
 from toygres.store import claims, credentials, events, installation, instances, operations, sweeps
 from toygres.store.session import Store
+from toygres.turning import end_undeliverable
 
 STARTING = ServerStatus(
     phase=ServerPhase.STARTING, cause=Cause(code=CauseCode.STARTING, message="It starts.", remedy="Wait.")
