@@ -14,6 +14,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
+from ports import reserved_block
 from psycopg import sql
 from xdist.scheduler import LoadScopeScheduling
 
@@ -165,6 +166,18 @@ def store(database_url: str) -> Iterator[Store]:
     opened = Store(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def instance_ports() -> Iterator[str]:
+    """Ports that only this test process gives to instances."""
+    with reserved_block() as block:
+        yield block
+
+
+@pytest.fixture(autouse=True)
+def _ports_of_our_own(instance_ports: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOYGRES_INSTANCE_PORTS", instance_ports)
 
 
 @pytest.fixture

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,16 +28,6 @@ Json = dict[str, Any]
 
 READY = "Ctrl-C stops everything"
 SECONDS = 60.0
-
-
-def free_ports(count: int = 8) -> str:
-    """A range of ports for instances, outside the default range and below those that the system gives out."""
-    while True:
-        first = random.randrange(21_000, 31_000)  # noqa: S311
-        with suppress(OSError):
-            for port in range(first, first + count):
-                socket.create_server(("127.0.0.1", port)).close()
-            return f"{first}-{first + count - 1}"
 
 
 @dataclass
@@ -186,24 +174,28 @@ def await_that(what: Callable[[], object], seconds: float = 20.0) -> None:
         select.select([], [], [], 0.05)
 
 
-def make_world() -> World:
+def make_world(instance_ports: str) -> World:
     folder = Path(tempfile.mkdtemp(prefix="tg-up-"))
     home = Home(folder / "home")
-    ports = {"TOYGRES_PORT": "0", "TOYGRES_FLOWER_PORT": "0", "TOYGRES_INSTANCE_PORTS": free_ports()}
+    ports = {
+        "TOYGRES_PORT": "0",
+        "TOYGRES_FLOWER_PORT": "0",
+        "TOYGRES_INSTANCE_PORTS": instance_ports,
+    }
     return World(home, {"TOYGRES_HOME": str(home.path), **ports})
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    made = make_world()
+def world(instance_ports: str) -> Iterator[World]:
+    made = make_world(instance_ports)
     yield made
     made.clean_up()
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[World]:
+def running(instance_ports: str) -> Iterator[World]:
     """An `up` with an instance `demo`, for tests that leave both as they are."""
-    made = make_world()
+    made = make_world(instance_ports)
     try:
         made.up("demo").await_ready()
         yield made
