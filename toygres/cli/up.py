@@ -64,19 +64,18 @@ def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> N
         raise Misconfigured(f"The home {home.path} can't be made: {error}.", "Name another in TOYGRES_HOME.") from None
     with only_up(home):
         end_leftovers(home)
-        plane = ControlPlane(home, say)
+        plane = ControlPlane(home, say, stop.requested)
         serving = False
         try:
             say(f"Starting Toygres in {home.path}")
             plane.start()
             serving = True
-            stop.check()
-            _begin(home, name, ready_fd)
+            with stop.interrupting():
+                _begin(home, name, ready_fd)
             stop.requested.wait()
         except KeyboardInterrupt:
             say("Stopping")
         finally:
-            stop.disarm()
             deadline = time.monotonic() + _STOP_SECONDS
             if serving:
                 _stop_servers(home)
@@ -118,27 +117,30 @@ def _stop_servers(home: Home) -> None:
 
 
 class _Stop:
-    """Turns a signal to stop into a KeyboardInterrupt, until disarmed.
+    """Notes a signal to stop; turns it into a KeyboardInterrupt only where that is safe.
 
-    Python swallows one that is raised in a hook, such as those around a fork, so what was asked is kept as well.
+    Raised in one of the hooks around a fork, it would leave the lock of `logging` held for ever.
     """
 
     def __init__(self) -> None:
-        self._armed = True
+        self._interrupts = False
         self.requested = threading.Event()
 
-    def disarm(self) -> None:
-        """From now on what is going on is no longer interrupted."""
-        self._armed = False
-
-    def check(self) -> None:
-        """Raise KeyboardInterrupt when a signal came."""
-        if self.requested.is_set():
-            raise KeyboardInterrupt
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Until the end of this block, which mustn't fork, a signal interrupts what is going on."""
+        self._interrupts = True
+        try:
+            if self.requested.is_set():
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._interrupts = False
 
     def __call__(self, *_: object) -> None:
         self.requested.set()
-        if self._armed:
+        if self._interrupts:
+            self._interrupts = False
             raise KeyboardInterrupt
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -39,13 +38,16 @@ _REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 class ControlPlane:
-    """Every process of one home. `say` hears sentences for the person who watches."""
+    """Every process of one home. `say` hears sentences for the person who watches.
 
-    def __init__(self, home: Home, say: Callable[[str], None]) -> None:
+    Once `interrupted` is set, starting raises KeyboardInterrupt at the next thing that it would wait for.
+    """
+
+    def __init__(self, home: Home, say: Callable[[str], None], interrupted: threading.Event) -> None:
         self._home = home
         self._say = say
         self._settings = config.load()
-        self._supervisor = Supervisor(say, self._tell_where)
+        self._supervisor = Supervisor(say, self._tell_where, interrupted)
         self._telling = threading.Lock()
         self._stores: dict[str, Metadata | Broker] = {}
         self._sockets: dict[str, socket.socket] = {}
@@ -137,13 +139,11 @@ class ControlPlane:
     def _run_migration(self) -> None:
         migration = child.spawn(self._command("migrate", (sys.executable, "-m", "toygres", "migrate")))
         try:
-            code = migration.wait(_MIGRATION_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise NotStarted(f"The metadata DB wasn't migrated within {_MIGRATION_SECONDS:.0f} s.") from None
+            self._supervisor.await_ready("The migration", lambda: migration.poll() is not None, _MIGRATION_SECONDS)
         finally:
             migration.kill()
             migration.wait()
-        if code:
+        if migration.returncode:
             lines = "".join(f"\n    {line}" for line in child.last_lines(self._home.logs / "migrate.log"))
             raise NotStarted(f"The metadata DB can't be migrated:{lines}")
 

@@ -114,10 +114,14 @@ class Keeper:
 class Supervisor:
     """All processes of one `up`.
 
-    `report` hears a sentence about each that ended unasked, `changed` is called whenever one was started.
+    `report` hears a sentence about each that ended unasked, `changed` is called whenever one was started; once
+    `interrupted` is set, nothing more is waited for.
     """
 
-    def __init__(self, report: Callable[[str], None], changed: Callable[[], None]) -> None:
+    def __init__(
+        self, report: Callable[[str], None], changed: Callable[[], None], interrupted: threading.Event
+    ) -> None:
+        self._interrupted = interrupted
         self._report = report
         self._changed = changed
         self._keepers: dict[str, Keeper] = {}
@@ -140,9 +144,14 @@ class Supervisor:
         return {name: keeper.pid for name, keeper in self._keepers.items() if keeper.pid is not None}
 
     def await_ready(self, what: str, ready: Callable[[], bool], seconds: float) -> None:
-        """Look until `ready()`; raises NotStarted when a process ended instead, or `seconds` are over."""
+        """Look until `ready()`; raises NotStarted when a process ended instead, or `seconds` are over.
+
+        Raises KeyboardInterrupt when everything is to stop.
+        """
         deadline = time.monotonic() + seconds
         while not ready():
+            if self._interrupted.is_set():
+                raise KeyboardInterrupt
             if self._failed.wait(_LOOK_SECONDS):
                 raise NotStarted(self.failure())
             if time.monotonic() > deadline:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def reports() -> list[str]:
 
 @pytest.fixture
 def supervisor(reports: list[str]) -> Iterator[Supervisor]:
-    made = Supervisor(reports.append, lambda: None)
+    made = Supervisor(reports.append, lambda: None, threading.Event())
     yield made
     made.stop(list(made.pids()), 0.0)
 

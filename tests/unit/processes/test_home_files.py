@@ -71,7 +71,10 @@ def test_flower_keeps_its_password_and_gets_its_new_port(bare: Home, plain: Sett
     assert mode(bare.flower_config) == 0o600
 
 
-def test_what_up_tells_about_itself_is_what_every_other_command_reads(bare: Home, plain: Settings):
+def test_what_up_tells_about_itself_is_what_every_other_command_reads(
+    bare: Home, plain: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("TOYGRES_INSTANCE_PORTS")
     settings = plain.model_copy(
         update={
             "database_url": SecretStr("postgresql://us@/postgres?host=%2Fa"),

@@ -115,6 +115,7 @@ def test_what_a_dead_process_forked_is_ended_before_it_is_started_again(
 
 SUPERVISES_TWO = """
 import signal, sys
+import threading
 from pathlib import Path
 from toygres.processes.child import Command
 from toygres.processes.supervisor import NotStarted, Supervisor
@@ -124,7 +125,7 @@ def tell():
         print(*supervisor.pids().values(), flush=True)
 
 folder = Path(sys.argv[1])
-supervisor = Supervisor(print, tell)
+supervisor = Supervisor(print, tell, threading.Event())
 for name in ("one", "two"):
     wait = (sys.executable, "-S", "-c", "import signal; signal.pause()")
     supervisor.start(Command(name=name, arguments=wait, folder=folder, log=folder / name))
