@@ -5,12 +5,18 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from toygres.errors import Misconfigured
 from toygres.home import Home
+
+_SCHEMES = {
+    "database_url": ("postgresql", "postgres", "postgresql+psycopg"),
+    "redis_url": ("redis", "rediss", "redis+socket"),
+}
 
 
 class RunningUp(PydanticBaseSettingsSource):
@@ -76,6 +82,22 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then a running `up`."""
         return (init_settings, env_settings, RunningUp(settings_cls))
+
+    @field_validator("database_url", "redis_url", mode="before")
+    @classmethod
+    def _check_url(cls, value: Any, info: ValidationInfo) -> Any:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        schemes = _SCHEMES[str(info.field_name)]
+        if isinstance(text, str):
+            try:
+                parts = urlsplit(text)
+                fits = parts.scheme in schemes and parts.port != 0
+            except ValueError:
+                fits = False
+            if not fits:
+                # Without the value: it may hold a password.
+                raise ValueError(f"write it as {schemes[0]}://USER:PASSWORD@HOST:PORT/NAME, special signs as %XX")
+        return value
 
     @field_validator("instance_ports", mode="before")
     @classmethod

@@ -59,6 +59,12 @@ class Cause:
     remedy: str
     evidence: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        # Servers write part of it: a NUL can't be stored, and an escape would reach a person's terminal.
+        object.__setattr__(self, "message", printable(self.message))
+        object.__setattr__(self, "remedy", printable(self.remedy))
+        object.__setattr__(self, "evidence", tuple(printable(line) for line in self.evidence))
+
     def to_json(self) -> dict[str, object]:
         """The form in which a cause is stored and answered."""
         return {
@@ -78,6 +84,11 @@ class Cause:
             remedy=str(stored["remedy"]),
             evidence=tuple(str(line) for line in evidence) if isinstance(evidence, Sequence) else (),
         )
+
+
+def printable(text: str) -> str:
+    """`text` with a replacement character for whatever can't be shown, tabs and line ends aside."""
+    return "".join(char if char.isprintable() or char in "\t\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 class ToygresError(Exception):

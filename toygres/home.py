@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+from toygres.errors import Misconfigured
 
 ENVIRONMENT_VARIABLE = "TOYGRES_HOME"
 
@@ -68,6 +71,11 @@ class Home:
         return self.path / "place.json"
 
     @property
+    def metadata_place(self) -> Path:
+        """Where the embedded metadata DB lives when it has a user of its own, as JSON."""
+        return self.path / "metadata-place.json"
+
+    @property
     def logs(self) -> Path:
         """One log file for each process of the control plane."""
         return self.path / "logs"
@@ -78,9 +86,15 @@ class Home:
         return self.path / "broker"
 
     def make(self) -> None:
-        """Create the folder, 0700, where it is missing."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.logs.mkdir(mode=0o700, exist_ok=True)
+        """Create the folder, 0700, where it is missing. Raises Misconfigured when others may write to it."""
+        for parent in reversed(self.path.parents):
+            _make_folder(parent, 0o755)
+        _make_folder(self.path, 0o700)
+        if self.path.stat().st_mode & 0o022:
+            raise Misconfigured(
+                f"Others than its owner may write to the home {self.path}.", f"Run `chmod go-w {self.path}`."
+            )
+        _make_folder(self.logs, 0o700)
 
     def read_running(self) -> dict[str, Any]:
         """What the last `up` wrote about itself: empty when there is none. Doesn't say that it lives."""
@@ -93,8 +107,8 @@ class Home:
 
 def write_private(path: Path, text: str) -> None:
     """Put `text` into `path`, 0600 from its first byte, whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
@@ -104,3 +118,17 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def _make_folder(folder: Path, mode: int) -> None:
+    """Make a folder that is missing, with this mode whatever the umask is."""
+    if folder.is_dir():
+        return
+    try:
+        folder.mkdir(mode=mode)
+    except FileExistsError:
+        # Another process was faster, and gives it its mode; anything else than a folder is an error.
+        if not folder.is_dir():
+            raise
+        return
+    folder.chmod(mode)

@@ -15,9 +15,7 @@ from toygres.errors import Misconfigured, Rejected, Unauthorized
 from toygres.home import Home
 from web.state import state
 
-OPEN_ENDPOINTS = frozenset(
-    {"health.healthz", "health.readyz", "openapi.spec", "static", "signin.explain", "signin.redeem"}
-)
+OPEN_ENDPOINTS = frozenset({"health.healthz", "health.readyz", "static", "signin.explain", "signin.redeem"})
 PAGES = frozenset({"instance_pages", "operation_pages", "signin"})
 SESSION_HOURS = 12
 CSRF_FIELD = "csrf"

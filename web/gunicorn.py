@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+import socket
+import struct
+from typing import Any
 
 from toygres.config import settings
 
+# A client that stops in the middle of a request holds a thread for no longer.
+_SILENCE_SECONDS = 10
+_MEMORY = "/dev/shm"  # noqa: S108
 _settings = settings()
 _address = f"[{_settings.bind}]" if ":" in _settings.bind else _settings.bind
 
@@ -21,4 +27,10 @@ keepalive = 5
 control_socket_disable = True
 errorlog = "-"
 # Its heartbeat file must not wait for a disk.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+worker_tmp_dir = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+
+
+def when_ready(server: Any) -> None:
+    """Bound the wait for each part of a request: connections inherit it from the socket that they came to."""
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _SILENCE_SECONDS, 0))

@@ -29,9 +29,9 @@ def hand_on(operation: OperationRecord) -> None:
         log.exception("hand_on_failed", operation=shown)
 
 
-def instance_named(ref: str) -> Instance:
-    """The instance behind a name or an ID. Raises NotFound."""
-    return instances.get(services().store, caller().project, ref)
+def instance_named(ref: str, *, even_deleted: bool = False) -> Instance:
+    """The instance behind a name or an ID; by name a deleted one only when `even_deleted`. Raises NotFound."""
+    return instances.get(services().store, caller().project, ref, even_deleted=even_deleted)
 
 
 def operation_named(text: str) -> OperationRecord:

@@ -9,8 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import structlog
 
 from toygres.config import Settings
-from toygres.errors import ToygresError
+from toygres.errors import ToygresError, Unavailable
 from toygres.services import Services
+from toygres.store import workers
 from web.schemas import told
 from worker.queue import Queue
 
@@ -37,6 +38,7 @@ def _checks(services: Services) -> dict[str, Callable[[], object]]:
     return {
         "database": lambda: services.store.one("SELECT 1"),
         "broker": lambda: _ping_broker(services.settings),
+        "worker": lambda: _require_worker(services),
         **checks,
     }
 
@@ -44,6 +46,11 @@ def _checks(services: Services) -> dict[str, Callable[[], object]]:
 def _ping_broker(settings: Settings) -> None:
     with contextlib.closing(Queue(settings)) as queue:
         queue.ping()
+
+
+def _require_worker(services: Services) -> None:
+    if not workers.living(services.store):
+        raise Unavailable("No worker takes steps; what is ordered waits until one does.")
 
 
 def _answer(name: str, future: Future[object]) -> told.CheckOut:

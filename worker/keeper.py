@@ -8,7 +8,7 @@ import structlog
 
 from toygres import postgres
 from toygres.domain.instance import Instance, InstanceState
-from toygres.errors import Cause, CauseCode
+from toygres.errors import Cause, CauseCode, Unavailable
 from toygres.platforms.protocol import ServerPhase
 from toygres.services import Services
 from toygres.store import instances
@@ -29,9 +29,15 @@ class Keeper:
         """Look at the ready instances that nobody has looked at for long."""
         store = self._services.store
         for instance_id in instances.take_due_for_check(store, _EVERY_SECONDS, _EVERY_SECONDS_WHILE_UNAVAILABLE):
-            self.look(instance_id)
+            try:
+                self._look(instance_id)
+            except Unavailable:
+                raise
+            except Exception as error:
+                # One instance's trouble must not keep the others from being looked at.
+                log.error("look_failed", instance=str(instance_id), exc_info=error)
 
-    def look(self, instance_id: UUID) -> None:
+    def _look(self, instance_id: UUID) -> None:
         """Record whether a client can log in, if the instance is ready and nothing is going on with it."""
         found = instances.find(self._services.store, instance_id)
         if found is None or found.operation_id is not None or found.state is not InstanceState.READY:

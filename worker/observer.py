@@ -10,10 +10,9 @@ import structlog
 
 from toygres.platforms.protocol import Platform
 from toygres.services import Services
-from toygres.store import sweeps
+from toygres.store import instances, sweeps
 from toygres.store.leadership import Leadership
 from worker.chains import publish_rest
-from worker.keeper import Keeper
 
 log = structlog.get_logger(__name__)
 
@@ -21,13 +20,18 @@ _PAUSE_SECONDS = 1.0
 
 
 class Observer:
-    """A thread of the worker's; it acts only while it leads."""
+    """A thread of the worker's; it acts only while it leads.
 
-    def __init__(self, services: Services, platform: Platform, session_name: Callable[[], str]) -> None:
+    It never talks to a server itself: `look_now` has somebody else log in, which may take seconds.
+    """
+
+    def __init__(
+        self, services: Services, platform: Platform, session_name: Callable[[], str], look_now: Callable[[], None]
+    ) -> None:
         self._services = services
         self._platform = platform
         self._leadership = Leadership(services.store, f"observer:{platform.name}", session_name)
-        self._keeper = Keeper(services)
+        self._look_now = look_now
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"observer-{platform.name}", daemon=True)
 
@@ -61,7 +65,8 @@ class Observer:
             for operation_id in woken:
                 publish_rest(self._services.store, operation_id)
             if not woken:
-                self._keeper.look(instance_id)
+                instances.look_soon(self._services.store, instance_id)
+                self._look_now()
         except Exception as error:
             # One instance's trouble must not blind the others; the sweep looks again in time.
             log.warning("change_untold", instance=str(instance_id), exc_info=error)

@@ -39,13 +39,15 @@ class Runtime:
         self.queue = Queue(services.settings)
         self.sweep = Sweep(services, self.queue, self.presence)
         self.heartbeat = Heartbeat(services.store, self.presence, self.engine)
-        self.observers = [
-            Observer(services, platform, lambda: self.presence.name) for platform in services.platforms.values()
-        ]
+        keeper = Timer("keeper", KEEPER_SECONDS, Keeper(services).act)
         self.timers = [
             Timer("heartbeat", HEARTBEAT_SECONDS, self.heartbeat.beat),
             Timer("sweep", SWEEP_SECONDS, self.sweep.act),
-            Timer("keeper", KEEPER_SECONDS, Keeper(services).act),
+            keeper,
+        ]
+        self.observers = [
+            Observer(services, platform, lambda: self.presence.name, keeper.call_now)
+            for platform in services.platforms.values()
         ]
 
     def start(self) -> None:

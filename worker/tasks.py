@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from celery import Task
-from celery.exceptions import Ignore
 
 from toygres.domain import ids
 from toygres.engine import Outcome
@@ -18,13 +17,15 @@ def sweep() -> None:
     runtime().sweep.act()
 
 
-def _register(step: str) -> Task[[str], None]:
-    @celery.task(name=step, ignore_result=True)
-    def deliver(operation: str) -> None:
+def _register(step: str) -> Task[[str], str]:
+    @celery.task(name=step, bind=True, ignore_result=True)
+    def deliver(self: Task[[str], str], operation: str) -> str:
         operation_id = ids.parse(ids.OPERATION, str(operation))
-        if operation_id is None or runtime().deliver(operation_id, step) is not Outcome.DONE:
-            # Acknowledged, and this copy of the chain ends here.
-            raise Ignore
+        outcome = runtime().deliver(operation_id, step) if operation_id else Outcome.DROPPED
+        if outcome is not Outcome.DONE:
+            # This copy of the chain ends here; `Ignore` would do that too, but leave the task running in Flower.
+            self.request.chain = None
+        return outcome.value
 
     return deliver
 

@@ -20,7 +20,8 @@ class Timer:
         self._name = name
         self._seconds = seconds
         self._act = act
-        self._stop = threading.Event()
+        self._stopped = False
+        self._due = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -29,7 +30,12 @@ class Timer:
 
     def stop(self) -> None:
         """Call no more; doesn't wait for a call that is going on."""
-        self._stop.set()
+        self._stopped = True
+        self._due.set()
+
+    def call_now(self) -> None:
+        """Don't wait for the next time."""
+        self._due.set()
 
     def join(self, seconds: float) -> None:
         """Wait for a call that is going on, for so long at most."""
@@ -37,7 +43,11 @@ class Timer:
 
     def _run(self) -> None:
         next_at = time.monotonic()
-        while not self._stop.wait(max(0.0, next_at - time.monotonic())):
+        while True:
+            self._due.wait(max(0.0, next_at - time.monotonic()))
+            self._due.clear()
+            if self._stopped:
+                return
             next_at = time.monotonic() + self._seconds
             try:
                 self._act()

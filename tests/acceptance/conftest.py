@@ -83,8 +83,9 @@ class World:
     def processes(self) -> list[psutil.Process]:
         """Everything that runs from this home, or whose folder or words are in it."""
         marks = [str(self.home.path)]
-        with suppress(OSError, ValueError):
-            marks += [found for found in json.loads(self.home.place.read_text()).values() if isinstance(found, str)]
+        for record in (self.home.place, self.home.metadata_place):
+            with suppress(OSError, ValueError):
+                marks += [found for found in json.loads(record.read_text()).values() if isinstance(found, str)]
         return [process for process in psutil.process_iter() if _belongs(process, marks)]
 
     def control_plane(self) -> list[psutil.Process]:

@@ -28,7 +28,17 @@ LEFT_BY_A_STOP = {
         "binaries.lock",
         "broker",
     ),
-    *("credentials", "fences", "flowerconfig.py", "logs", "place.json", "place.lock", "resume.json", "secret-keys"),
+    *(
+        "credentials",
+        "fences",
+        "flowerconfig.py",
+        "logs",
+        "metadata-place.json",
+        "place.json",
+        "place.lock",
+        "resume.json",
+        "secret-keys",
+    ),
     *("servers", "template.lock", "token"),
 }
 
@@ -86,8 +96,7 @@ def test_killing_up_leaves_no_control_plane_and_the_next_up_adopts_the_servers(w
     uri = up.uri("demo")
     with psycopg.connect(uri) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-        server = connection.info.backend_pid
-    postmaster = psutil.Process(server).ppid() if psutil.pid_exists(server) else None
+        postmaster = psutil.Process(connection.info.backend_pid).ppid()
     up.process.kill()
     up.await_end()
     await_that(lambda: not world.control_plane())
@@ -98,7 +107,7 @@ def test_killing_up_leaves_no_control_plane_and_the_next_up_adopts_the_servers(w
     assert again.uri("demo") == uri
     with psycopg.connect(uri) as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
-        assert postmaster in (None, psutil.Process(connection.info.backend_pid).ppid())
+        assert psutil.Process(connection.info.backend_pid).ppid() == postmaster
     assert again.interrupt() == 0
     assert world.processes() == []
 
@@ -118,6 +127,21 @@ def test_up_in_the_background_is_stopped_by_down(world: World):
     nothing = world.toygres("down")
     assert (nothing.returncode, nothing.stderr) == (0, f"Nothing runs on {world.home.path}.\n")
     assert world.toygres("list").returncode == 5
+
+
+def test_down_stops_the_servers_that_a_killed_up_left_running(world: World):
+    up = world.up("demo").await_ready()
+    uri = up.uri("demo")
+    up.process.kill()
+    up.await_end()
+    stopped = world.toygres("down")
+    home = world.home.path
+    said = f"`toygres up` had ended; stopped the 1 server that it left running on {home}.\n"
+    assert (stopped.returncode, stopped.stderr) == (0, said)
+    assert world.processes() == []
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(uri)
+    assert world.toygres("down").stderr == f"Nothing runs on {home}.\n"
 
 
 def test_sigterm_while_it_is_starting_leaves_nothing(world: World):

@@ -11,6 +11,7 @@ import pytest
 from apiflask import APIFlask
 from pydantic import SecretStr
 
+from tests.api.conftest import InProcess
 from toygres.services import Services
 from web.app import create_app
 
@@ -19,11 +20,20 @@ def test_healthz_is_constant(idle_app: APIFlask):
     assert idle_app.test_client().get("/healthz").get_json() == {"status": "ok"}
 
 
-def test_readyz_names_each_part(app: APIFlask):
+def test_readyz_names_each_part(app: APIFlask, worker: InProcess):
     answer = app.test_client().get("/readyz")
     answers = {"ok": True, "detail": "It answers."}
-    assert answer.get_json() == {"ready": True, "checks": dict.fromkeys(("database", "broker", "platform"), answers)}
+    assert answer.get_json() == {
+        "ready": True,
+        "checks": dict.fromkeys(("database", "broker", "worker", "platform"), answers),
+    }
     assert answer.status_code == 200
+
+
+def test_readyz_tells_when_no_worker_takes_steps(app: APIFlask):
+    answer = app.test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert "No worker takes steps" in answer.get_json()["checks"]["worker"]["detail"]
 
 
 def test_readyz_tells_what_is_missing(idle_app: APIFlask):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -105,6 +106,25 @@ def test_a_stray_call_of_a_step_has_no_effect(stack: Stack) -> None:
     after = stack.once(known.id, lambda found: True)
     assert after == known
     assert stack.instance_of(known).state.value == "ready"
+
+
+def test_a_step_that_waits_or_is_not_ours_has_ended_for_celery(stack: Stack) -> None:
+    stack.start_worker()
+    with celery.connection() as connection:
+        ended: dict[str, str] = {}
+        receiver = celery.events.Receiver(connection, handlers={"*": lambda event: _note(ended, event)})
+        operation = stack.order()
+        celery.send_task("apply_storage", args=("nonsense",))
+        with contextlib.suppress(TimeoutError):
+            receiver.capture(limit=None, timeout=5, wakeup=False)
+    assert stack.ended(operation).state is OperationState.SUCCEEDED
+    assert len(ended) >= 7
+    assert set(ended.values()) == {"task-succeeded"}
+
+
+def _note(ended: dict[str, str], event: dict[str, str]) -> None:
+    if event["type"] in ("task-started", "task-succeeded", "task-failed", "task-retried"):
+        ended[event["uuid"]] = event["type"]
 
 
 def test_the_celery_cli_finds_the_worker(stack: Stack) -> None:

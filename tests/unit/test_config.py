@@ -20,14 +20,19 @@ from toygres.home import Home
         ("TOYGRES_INSTANCE_PORTS", "80-90"),
         ("TOYGRES_INSTANCE_PORTS", "x"),
         ("TOYGRES_WORKER_SLOTS", "0"),
+        ("DATABASE_URL", "host=a password=hunter2"),
+        ("DATABASE_URL", "postgresql://u:sek@ret:hunter2@h:notaport/d"),
+        ("REDIS_URL", "redis://:hunter2@h:notaport"),
+        ("REDIS_URL", "amqp://u:hunter2@h"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_variables_name(
     monkeypatch: pytest.MonkeyPatch, home: Home, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(Misconfigured, match=name):
+    with pytest.raises(Misconfigured, match=name) as refused:
         load()
+    assert "hunter2" not in str(refused.value)
 
 
 def test_every_setting_has_a_sentence() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from toygres.cli.exit_codes import exit_code_of
+from toygres.cli.output import sentences
 from toygres.errors import FieldError, Invalid, ToygresError
 
 # In the order in which `toygres --help` lists them. Each module decorates its functions with `@app.command(…)`.
@@ -26,9 +27,13 @@ COMMAND_MODULES = (
     "operations",
     "cancel",
     "platforms",
+    "signin",
     "prepare",
     "migrate",
 )
+
+# In `toygres --help`: what nobody needs who starts everything with `up`.
+OPERATORS_PANEL = "For operators"
 
 app = typer.Typer(
     name="toygres",
@@ -78,10 +83,12 @@ def _sentence(error: ToygresError) -> str:
     if isinstance(error, Invalid):
         return "\n".join(f"toygres: {_refusal(field)}" for field in error.errors)
     message = getattr(error, "message", "") or str(error)
-    return f"toygres: {message} {getattr(error, 'remedy', '')}".rstrip()
+    return f"toygres: {sentences(message, getattr(error, 'remedy', ''))}"
 
 
 def _refusal(field: FieldError) -> str:
     # A value that may be a secret isn't told by the API.
     value = "" if field.value is None else f" {field.value!r}"
-    return f"{field.field}{value} {field.message}: {field.allowed}"
+    # What a message lists needn't be listed again; nothing may be told as allowed either.
+    allowed = "" if field.allowed in field.message else f": {field.allowed}"
+    return f"{field.field}{value} {field.message}{allowed}"

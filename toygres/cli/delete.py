@@ -36,7 +36,12 @@ def _ask(instance: Json) -> None:
         say("Nothing was deleted: there is no terminal to ask on, and --yes wasn't given.")
         raise typer.Exit(ExitCode.USAGE)
     name = instance["name"]
-    if typer.prompt(f"{name} and all its data will be gone. Write its name to delete it", err=True) != name:
+    try:
+        written = typer.prompt(f"{name} and all its data will be gone. Write its name to delete it", err=True)
+    except typer.Abort:
+        say("\nNothing was deleted.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if written != name:
         say("Nothing was deleted: that isn't its name.")
         raise typer.Exit(ExitCode.USAGE)
 

@@ -9,7 +9,7 @@ import typer
 
 from toygres.cli import app
 from toygres.cli.client import Client, instance_path
-from toygres.cli.output import Form, OutputOption, endpoint_text, write_fields, write_json
+from toygres.cli.output import Form, OutputOption, endpoint_text, sentences, write_fields, write_json
 
 Json = dict[str, Any]
 
@@ -49,4 +49,4 @@ def _availability(available: Json) -> str:
         return f"yes, since {available['since']}"
     cause = available["cause"]
     since = f", since {available['since']}" if available["since"] else ""
-    return f"no{since}" + (f": {cause['message']} {cause['remedy']}" if cause else "")
+    return f"no{since}" + (f": {sentences(cause['message'], cause['remedy'])}" if cause else "")

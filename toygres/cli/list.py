@@ -9,6 +9,7 @@ import typer
 from toygres.cli import app
 from toygres.cli.client import Client
 from toygres.cli.output import Form, OutputOption, endpoint_text, write_json, write_table
+from toygres.domain.instance import InstanceState
 
 TITLES = ("NAME", "STATE", "AVAILABLE", "VERSION", "ENDPOINT", "PLATFORM", "CREATED")
 
@@ -16,7 +17,7 @@ TITLES = ("NAME", "STATE", "AVAILABLE", "VERSION", "ENDPOINT", "PLATFORM", "CREA
 @app.command("list")
 def list_instances(
     *,
-    state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
+    state: Annotated[InstanceState | None, typer.Option(help="Only those in this state.")] = None,
     output: OutputOption = Form.TABLE,
 ) -> None:
     """List the instances."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from toygres.cli import app
+from toygres.cli import OPERATORS_PANEL, app
 from toygres.errors import Misconfigured
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATORS_PANEL)
 def migrate() -> None:
     """Migrate the metadata DB that DATABASE_URL names (`up` does it by itself)."""
     # SQLAlchemy and the settings take half a second: only for the command that needs them.

@@ -22,7 +22,7 @@ STEP_TITLES = ("STEP", "STATE", "DETAIL")
 @app.command()
 def operations(
     which: Annotated[
-        str | None, typer.Argument(metavar="[INSTANCE|ID]", help="An instance's name or ID, or one operation's ID.")
+        str | None, typer.Argument(metavar="INSTANCE|ID", help="An instance's name or ID, or one operation's ID.")
     ] = None,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch one operation to its end.")] = False,

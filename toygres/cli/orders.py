@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from toygres.cli.client import Client, instance_path, operation_path
-from toygres.cli.output import say
+from toygres.cli.outcome import ENDINGS
+from toygres.cli.output import say, sentences
 from toygres.cli.steps import ENDED, changes
 from toygres.errors import NotFound, Rejected
 from toygres.home import Home, write_private
@@ -53,7 +54,8 @@ def _tell_start(operation: Json) -> None:
         say(f"{name}: ready")
         return
     cause = operation["cause"]
-    say(f"{name}: its start {operation['state']}" + (f": {cause['message']} {cause['remedy']}" if cause else ""))
+    why = f": {sentences(cause['message'], cause['remedy'])}" if cause else ""
+    say(f"{name}: its start {ENDINGS[operation['state']]}{why}")
 
 
 def _ran(instance: Json, remembered: Iterable[str]) -> bool:

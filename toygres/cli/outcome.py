@@ -16,6 +16,13 @@ from toygres.errors import NotFound
 Json = dict[str, Any]
 
 EVIDENCE_LINES = 10
+# How an operation ended, as the end of a sentence about it.
+ENDINGS = {
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "cancelled": "was cancelled",
+    "superseded": "was superseded",
+}
 
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the operation's end, or return at once.")]
 
@@ -53,7 +60,7 @@ def require(operation: Json, state: str) -> None:
     """Return when the operation ended in `state`; else tell why it didn't. Raises typer.Exit with FAILED."""
     if operation["state"] == state:
         return
-    say(f"The operation {operation['kind']} of {operation['instance']['name']} ended {operation['state']}.")
+    say(f"{operation['kind']} of {operation['instance']['name']} {ENDINGS[operation['state']]}.")
     write_trouble(operation)
     raise typer.Exit(ExitCode.FAILED)
 

@@ -27,6 +27,12 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def sentences(message: str, remedy: str) -> str:
+    """What is wrong and what to do, as sentences apart: a message from elsewhere may end without a full stop."""
+    ended = message if message.endswith((".", "!", "?", ":", "…")) else f"{message}."
+    return f"{ended} {remedy}" if remedy else message
+
+
 def write_json(answer: Json) -> None:
     """`answer` on stdout, as the API gave it."""
     typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))

@@ -10,7 +10,7 @@ from toygres.cli.output import Form, OutputOption, write_json, write_table
 
 Json = dict[str, Any]
 
-TITLES = ("NAME", "KIND", "DEFAULT", "VERSIONS", "TLS", "ENFORCED")
+TITLES = ("NAME", "KIND", "DEFAULT", "VERSIONS", "DEFAULT SIZES", "TLS", "ENFORCED")
 
 
 @app.command()
@@ -33,6 +33,7 @@ def _row(platform: Json) -> tuple[str, ...]:
         platform["kind"],
         "yes" if platform["default"] else "no",
         ", ".join(versions),
+        ", ".join(f"{limit} {platform[limit]['default']}" for limit in ("storage", "cpu", "memory")),
         "yes" if platform["tls"] else "no",
         ", ".join(platform["enforced"]) or "nothing",
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from toygres.cli import app
+from toygres.cli import OPERATORS_PANEL, app
 from toygres.home import Home
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATORS_PANEL)
 def prepare() -> None:
     """Make the home's token, keys and Flower's password where they are missing (`up` does it by itself)."""
     # The settings cost a third of a second: only for the command that needs them.

@@ -20,7 +20,8 @@ import typer
 from toygres.cli import app
 from toygres.cli.client import Client, instance_path
 from toygres.cli.exit_codes import ExitCode
-from toygres.cli.output import say
+from toygres.cli.output import say, sentences
+from toygres.errors import Conflict
 
 Json = dict[str, Any]
 
@@ -35,18 +36,41 @@ OVERRIDES = frozenset(
 def psql(
     instance: Annotated[str, typer.Argument(help="Its name or ID.")],
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- ARGUMENTS...]", help="Handed to psql as they are.")
+        list[str] | None, typer.Argument(metavar="-- ARGUMENTS", help="Handed to psql as they are.")
     ] = None,
 ) -> None:
     """Open a session in an instance with psql."""
     client = Client.find()
+    found = client.get(instance_path(instance))
+    _check_ready(found)
     credentials = client.get(instance_path(instance, "credentials"))
-    program = find_psql(client.get(instance_path(instance))["spec"]["version"])
+    program = find_psql(found["spec"]["version"])
     if program is None:
         say("No psql was found: install PostgreSQL's client (on Debian: postgresql-client), or Toygres again.")
         raise typer.Exit(ExitCode.MISSING)
     more = list(arguments or [])
     raise typer.Exit(run_psql(program, credentials, more[1:] if more[:1] == ["--"] else more))
+
+
+def _check_ready(instance: Json) -> None:
+    """Raise Conflict, with the state and what to do, when there is no server to log in to.
+
+    One that is ready but wasn't available when last looked at is worth the try, once its cause was told.
+    """
+    name, state, available = instance["name"], instance["status"]["state"], instance["available"]
+    if state != "ready":
+        raise Conflict(f"{name} isn't ready, its state is {state}.", _remedy(instance))
+    if not available["value"] and available["cause"]:
+        say(sentences(available["cause"]["message"], available["cause"]["remedy"]))
+
+
+def _remedy(instance: Json) -> str:
+    if instance["operation"]:
+        return f"Watch what is going on: toygres operations {instance['operation']} --follow"
+    if instance["status"]["state"] == "stopped":
+        return f"Start it: toygres start {instance['name']}"
+    cause = instance["available"]["cause"]
+    return cause["remedy"] if cause else f"Order one: toygres create {instance['name']}"
 
 
 def find_psql(server_version: str) -> str | None:

@@ -15,7 +15,7 @@ import typer
 from toygres.cli import app
 from toygres.cli.client import Client
 from toygres.cli.exit_codes import ExitCode
-from toygres.cli.output import say
+from toygres.cli.output import say, sentences
 from toygres.cli.welcome import welcome
 from toygres.domain.names import NAME_RULE, is_name
 from toygres.errors import Misconfigured, ToygresError
@@ -96,8 +96,9 @@ def _begin(home: Home, name: str | None, ready_fd: int | None) -> None:
     try:
         welcome(home, name)
     except (ToygresError, typer.Exit) as error:
-        message = getattr(error, "message", "")
-        say(f"{message} {getattr(error, 'remedy', '')}".strip())
+        # What ends in an exit has told why already.
+        if message := getattr(error, "message", ""):
+            say(sentences(message, getattr(error, "remedy", "")))
     say("\nCtrl-C stops everything; the data stays.")
 
 

@@ -60,7 +60,7 @@ def _tell_where(client: Client, home: Home) -> None:
     typer.echo(
         f"""
   Page    {signin["url"]}
-          (signs a browser in, once, within five minutes; `toygres up` or POST /v1/signins makes another)
+          (signs a browser in, once, within five minutes; `toygres signin` makes another)
   API     {client.url}/v1  (token in {home.token})
   Flower  {home.read_running().get("flower_url")}  (user toygres, password in {home.flower_config})"""
     )

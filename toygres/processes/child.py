@@ -74,11 +74,22 @@ def program(name: str) -> str:
     return str(beside) if beside.exists() else name
 
 
-def last_lines(log: Path, count: int = 12) -> list[str]:
-    """The end of a log, oldest line first; empty when there is none."""
+def end_of(log: Path) -> int:
+    """Where a log ends by now, in bytes: what is written from now on begins there."""
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0
+
+
+def last_lines(log: Path, count: int = 12, *, since: int = 0) -> list[str]:
+    """The end of a log, oldest line first; empty when there is none. `since`: only what came after that byte."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 16_384))
+            size = file.seek(0, os.SEEK_END)
+            # A log that is shorter than it was has been put aside, and all that is in the new one came after.
+            begin = since if since <= size else 0
+            file.seek(max(begin, size - 16_384))
             return file.read().decode(errors="replace").splitlines()[-count:]
     except OSError:
         return []

@@ -117,7 +117,8 @@ class ControlPlane:
 
     def _start_stores(self) -> None:
         if self._settings.database_url is None:
-            self._stores["metadata"] = metadata = Metadata(self._home, place.find(self._home))
+            where = place.find(self._home, place.Tenant.METADATA)
+            self._stores["metadata"] = metadata = Metadata(self._home, where)
             self._settings = self._settings.model_copy(update={"database_url": SecretStr(metadata.url)})
         if self._settings.redis_url is None:
             self._stores["broker"] = broker = Broker(self._home)
@@ -137,14 +138,16 @@ class ControlPlane:
             metadata.note_schema(_newest_schema())
 
     def _run_migration(self) -> None:
-        migration = child.spawn(self._command("migrate", (sys.executable, "-m", "toygres", "migrate")))
+        command = self._command("migrate", (sys.executable, "-m", "toygres", "migrate"))
+        log_began = child.end_of(command.log)
+        migration = child.spawn(command)
         try:
             self._supervisor.await_ready("The migration", lambda: migration.poll() is not None, _MIGRATION_SECONDS)
         finally:
             migration.kill()
             migration.wait()
         if migration.returncode:
-            lines = "".join(f"\n    {line}" for line in child.last_lines(self._home.logs / "migrate.log"))
+            lines = "".join(f"\n    {line}" for line in child.last_lines(command.log, since=log_began))
             raise NotStarted(f"The metadata DB can't be migrated:{lines}")
 
     def _start_stage(self, stage: Stage) -> None:

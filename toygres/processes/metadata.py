@@ -6,9 +6,12 @@ Its one role is called like the user that we run as, and `peer` lets that user i
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pwd
+import secrets
 import signal
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -24,11 +27,9 @@ from toygres.processes.child import Command
 from toygres.processes.table import row
 
 _INITDB_SECONDS = 120.0
-# Runs as the servers' user; $1 is the data folder, made whole and durable or not at all, the rest initdb's words.
-_INITIALISE = """
-data="$1" && shift && rm -rf "$data.partial" && "$@" -D "$data.partial" --no-sync &&
-"$1" -D "$data.partial" --sync-only && mv "$data.partial" "$data"
-"""
+_REMOVE_SECONDS = 60.0
+# Runs as the servers' user; $1 is the folder to make, the rest initdb's words.
+_INITIALISE = 'data="$1" && shift && "$@" -D "$data" --no-sync && "$1" -D "$data" --sync-only'
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -72,12 +73,13 @@ class Metadata:
         """
         programs = binaries.bundled(self.place)
         try:
+            self._remove_partials()
             if not self._initialised():
                 self._initialise(programs)
             self.end_leftover()
             commands.run(self.place, ["mkdir", "-p", "-m", "0700", self.sockets], seconds=10)
-        except commands.CommandFailed as failed:
-            lines = "".join(f"\n    {line}" for line in failed.output)
+        except (commands.CommandFailed, OSError) as failed:
+            lines = "".join(f"\n    {line}" for line in getattr(failed, "output", ()))
             raise Misconfigured(f"The metadata DB in {self.data} can't be made: {failed}{lines}") from failed
         return self._command(programs)
 
@@ -102,7 +104,7 @@ class Metadata:
         lines = self._pid_lines()
         pid = int(lines[0]) if lines and lines[0].strip().isdecimal() else 0
         since = identity.started(pid) if pid else None
-        if since is not None and _runs_in(pid, self.data):
+        if since is not None and self._is_ours(pid):
             leftovers.end([(pid, since)], signal.SIGINT)
         # PostgreSQL refuses to start while any process at all has the pid in it.
         with contextlib.suppress(FileNotFoundError):
@@ -117,17 +119,35 @@ class Metadata:
         return self.data / "toygres-schema"
 
     def _initialised(self) -> bool:
+        try:
+            found = self.data.lstat()
+        except FileNotFoundError:
+            return False
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != self.place.owner:
+            raise Misconfigured(f"{self.data} isn't a folder of the metadata DB's.", "Move it away and start again.")
         return (self.data / "PG_VERSION").exists()
 
+    def _remove_partials(self) -> None:
+        """Remove what an `up` that was killed had begun; what its initdb still writes there goes at the next start."""
+        if partials := list(self.place.root.glob(f"{self.data.name}.partial*")):
+            with contextlib.suppress(commands.CommandFailed):
+                commands.run(self.place, ["rm", "-rf", *partials], seconds=_REMOVE_SECONDS)
+
     def _initialise(self, programs: Path) -> None:
+        """Make the data folder whole and durable, or not at all.
+
+        Only we give it its name, once initdb has ended: an initdb that outlived its `up` can never get that far.
+        """
         options = (
             f"--username={_our_name()} --encoding=UTF8 --locale=C --locale-provider=builtin "
             "--builtin-locale=C.UTF-8 --wal-segsize=4 --data-checksums --auth-local=peer --auth-host=reject "
             "--no-instructions"
         ).split()
         initdb = str(programs / "initdb")
-        script = ["sh", "-c", _INITIALISE, "sh", str(self.data), initdb, *options]
-        commands.run(self.place, script, seconds=_INITDB_SECONDS)
+        partial = self.data.with_name(f"{self.data.name}.partial-{secrets.token_hex(8)}")
+        commands.run(self.place, ["sh", "-c", _INITIALISE, "sh", partial, initdb, *options], seconds=_INITDB_SECONDS)
+        partial.rename(self.data)
+        _sync(self.place.root)
 
     def _command(self, programs: Path) -> Command:
         settings = {**_SETTINGS, "unix_socket_directories": str(self.sockets)}
@@ -147,16 +167,27 @@ class Metadata:
     def _pid_lines(self) -> list[str]:
         try:
             return (self.data / "postmaster.pid").read_text().splitlines()
-        except OSError:
+        except (OSError, ValueError):
             return []
 
+    def _is_ours(self, pid: int) -> bool:
+        """Whether the process is this DB's postmaster: by its user, its words and its folder, not by a file's word."""
+        try:
+            process = psutil.Process(pid)
+            # The home may have been named by another path then.
+            data = self.data.resolve()
+            named = [Path(word).resolve() for flag, word in itertools.pairwise(process.cmdline()) if flag == "-D"]
+            return set(process.uids()) == {self.place.owner} and named == [data] and process.cwd() == str(data)
+        except (psutil.Error, OSError):
+            return False
 
-def _runs_in(pid: int, data: Path) -> bool:
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        # A postmaster's working folder is its data folder.
-        return psutil.Process(pid).cwd() == str(data.resolve())
-    except (psutil.Error, OSError):
-        return False
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _our_name() -> str:

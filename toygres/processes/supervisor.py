@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from toygres.errors import ToygresError
-from toygres.processes.child import Command, last_lines, spawn
+from toygres.processes.child import Command, end_of, last_lines, spawn
 
 _PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_SECONDS = 60.0
@@ -45,12 +45,17 @@ class Keeper:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_began = 0
 
     @property
     def pid(self) -> int | None:
         """The running process, or None between two."""
         process = self._process
         return process.pid if process else None
+
+    def last_lines(self) -> list[str]:
+        """The end of what the process has written since it was started last."""
+        return last_lines(self.command.log, since=self._log_began)
 
     def start(self) -> None:
         """Start the process, and again whenever it ends, until told to stop."""
@@ -93,6 +98,7 @@ class Keeper:
         with self._lock:
             if self._stopping.is_set():
                 return ""
+            self._log_began = end_of(self.command.log)
             try:
                 process = self._process = spawn(self.command)
             except OSError as error:
@@ -162,7 +168,7 @@ class Supervisor:
         if self._failure is None:
             return ""
         keeper, how = self._failure
-        lines = "".join(f"\n    {line}" for line in last_lines(keeper.command.log))
+        lines = "".join(f"\n    {line}" for line in keeper.last_lines())
         return f"{keeper.command.name} {how}; the end of {keeper.command.log}:{lines}"
 
     def stop(self, names: Iterable[str], seconds: float) -> list[str]:

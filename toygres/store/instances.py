@@ -30,7 +30,7 @@ COLUMNS = """
 # A name means the instance that holds it; when none does, the last one that failed, so that one sees why.
 _BY_NAME = f"""
 SELECT {COLUMNS} FROM toygres.instances i
-WHERE i.project = :project AND i.name = :name AND i.state <> 'deleted'
+WHERE i.project = :project AND i.name = :name AND (i.state <> 'deleted' OR :even_deleted)
 ORDER BY i.released_at IS NULL DESC, i.id DESC LIMIT 1
 """
 _BY_ID = f"SELECT {COLUMNS} FROM toygres.instances i WHERE i.id = :id"
@@ -96,13 +96,13 @@ def from_row(row: Row[Any]) -> Instance:
     )
 
 
-def get(store: Store, project: str, ref: str) -> Instance:
-    """The instance with this name or ID. Raises NotFound."""
+def get(store: Store, project: str, ref: str, *, even_deleted: bool = False) -> Instance:
+    """The instance with this name or ID; by name a deleted one only when `even_deleted`. Raises NotFound."""
     identity = ids.parse(ids.INSTANCE, ref)
     if identity is not None:
         row = store.one(_BY_ID_IN_PROJECT, project=project, id=identity)
     else:
-        row = store.one(_BY_NAME, project=project, name=ref) if is_name(ref) else None
+        row = store.one(_BY_NAME, project=project, name=ref, even_deleted=even_deleted) if is_name(ref) else None
     if row is None:
         raise NotFound(f"There is no instance {ref!r}.", "`toygres list` shows those that exist.")
     return from_row(row)
@@ -213,6 +213,11 @@ def take_due_for_check(store: Store, every: float, every_unavailable: float, lim
     """Ready instances that nobody has logged in to for so many seconds; each is taken by one caller."""
     rows = store.all(_DUE, every=every, every_unavailable=every_unavailable, limit=limit)
     return [row.id for row in rows]
+
+
+def look_soon(store: Store, instance_id: UUID) -> None:
+    """Have the next round of checks begin with this instance."""
+    store.run("UPDATE toygres.instances SET checked_at = NULL WHERE id = :id AND state = 'ready'", id=instance_id)
 
 
 def set_available(store: Store, instance_id: UUID, value: bool, cause: Cause | None) -> bool:

@@ -48,7 +48,8 @@ def require_current(store: Store) -> None:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(files("toygres.store") / "migrations"))
+    # ConfigParser takes a percent sign in a path for the beginning of a name.
+    config.set_main_option("script_location", str(files("toygres.store") / "migrations").replace("%", "%%"))
     return config
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from psycopg.types.json import set_json_dumps
 from sqlalchemy import Connection, Row, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -56,7 +57,10 @@ class Store:
 
     @property
     def _conninfo(self) -> str:
-        return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        # Never a URL rendered anew: SQLAlchemy writes a space as `+`, which libpq takes for a plus.
+        parts = self.url.translate_connect_args(username="user", database="dbname")
+        query = {name: value if isinstance(value, str) else ",".join(value) for name, value in self.url.query.items()}
+        return make_conninfo("", **parts, **query)
 
     def direct(self, name: str = "toygres") -> psycopg.Connection:
         """A connection of one's own, for LISTEN and session locks. Raises Unavailable.

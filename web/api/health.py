@@ -32,7 +32,7 @@ def healthz() -> told.HealthOut:
 @blueprint.output(told.ReadinessOut)
 @blueprint.doc(operation_id="get_readiness", responses=NOT_READY)
 def readyz() -> tuple[told.ReadinessOut, int]:
-    """Whether the metadata DB, the broker and the platforms answer.
+    """Whether the metadata DB, the broker and the platforms answer, and a worker takes steps.
 
     Each is asked by itself; the whole takes less than two seconds.
     """

@@ -20,7 +20,7 @@ blueprint = APIBlueprint("operations", __name__, url_prefix="/v1/operations", ta
 @blueprint.doc(operation_id="list_operations", responses=[404, 422, 503])
 def list_operations(query_data: asked.OperationsQuery) -> told.OperationList:
     """List operations, newest first."""
-    of = instance_named(query_data.instance).id if query_data.instance else None
+    of = instance_named(query_data.instance, even_deleted=True).id if query_data.instance else None
     page = store.list_page(services().store, caller().project, query_data.limit, query_data.cursor, instance=of)
     return present.operations(page)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,26 @@ def test_get_says_why_an_instance_is_not_available(wire: Any, run: Any, instance
     assert "shared_buffers=16MB" in out
 
 
+def test_a_cause_without_a_full_stop_is_told_apart_from_its_remedy(
+    wire: Any, run: Any, instance: Any, cause: Any
+) -> None:
+    unended = {**cause, "message": "FATAL: Cannot allocate memory"}
+    wire.answer("GET", DEMO, instance("failed", available={"value": False, "since": None, "cause": unended}))
+    assert "no: FATAL: Cannot allocate memory. Delete it and order it" in run("get", "demo").out
+
+
+def test_a_state_that_does_not_exist_is_refused_with_the_choices_once(wire: Any, run: Any) -> None:
+    ran = run("list", "--state", "bogus")
+    assert (ran.code, ran.err.count("stopped")) == (2, 1)
+    assert wire.seen == []
+
+
+def test_what_a_message_lists_is_not_listed_again(wire: Any, run: Any) -> None:
+    errors = [{"field": "state", "value": "x", "message": "should be 'a' or 'b'", "allowed": "'a' or 'b'"}]
+    wire.answer("GET", INSTANCES, {"title": "t", "status": 422, "detail": "d", "errors": errors}, status=422)
+    assert run("list").err == "toygres: state 'x' should be 'a' or 'b'\n"
+
+
 def test_get_as_json_is_the_apis_answer(wire: Any, run: Any, instance: Any) -> None:
     wire.answer("GET", DEMO, instance())
     assert run("get", "demo", "-o", "json").json == instance()
@@ -189,6 +210,24 @@ def test_delete_asks_for_the_name_on_a_terminal(
     wire.answer("DELETE", DEMO, {"instance": instance("deleting"), "operation": operation(kind="delete")}, status=202)
     assert run("delete", "demo", "--no-wait").code == code
     assert {seen.method for seen in wire.seen} == methods
+
+
+class Interrupted(Terminal):
+    """A person who presses Ctrl-C instead."""
+
+    def readline(self, *_: Any) -> str:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("terminal", [Terminal(""), Interrupted("")], ids=["ctrl-d", "ctrl-c"])
+def test_leaving_the_question_of_delete_deletes_nothing(
+    wire: Any, run: Any, instance: Any, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
+) -> None:
+    monkeypatch.setattr(sys, "stdin", terminal)
+    wire.answer("GET", DEMO, instance())
+    ran = run("delete", "demo")
+    assert (ran.code, "Nothing was deleted." in ran.err) == (130, True)
+    assert {seen.method for seen in wire.seen} == {"GET"}
 
 
 def test_delete_with_yes_waits_until_it_is_gone(wire: Any, run: Any, instance: Any, operation: Any) -> None:
@@ -255,6 +294,26 @@ def test_cancel_succeeds_when_the_operation_ends_cancelled(
     assert run("cancel", "op_01h455vb4pex5vsknk084sn02q").code == code
 
 
+@pytest.mark.parametrize(
+    ("end", "told"), [("failed", "failed"), ("cancelled", "was cancelled"), ("superseded", "was superseded")]
+)
+def test_an_operation_that_did_not_succeed_is_told_in_a_sentence(
+    wire: Any, run: Any, operation: Any, end: str, told: str
+) -> None:
+    wire.answer("GET", OPERATION, operation(end, 2))
+    ran = run("operations", "op_01h455vb4pex5vsknk084sn02q", "--follow")
+    assert (ran.code, f"create of demo {told}.\n" in ran.err) == (1, True)
+
+
+def test_signin_writes_the_link_alone(wire: Any, run: Any) -> None:
+    made = {"url": "http://127.0.0.1:8000/signin/code", "expires_at": "2026-11-23T10:05:00.000Z"}
+    wire.answer("POST", "/v1/signins", made, status=201)
+    ran = run("signin")
+    assert (ran.code, ran.out) == (0, "http://127.0.0.1:8000/signin/code\n")
+    assert "until 2026-11-23T10:05:00.000Z" in ran.err
+    assert run("signin", "-o", "json").json == made
+
+
 def test_platforms_tell_what_they_offer(wire: Any, run: Any) -> None:
     platform = {
         "name": "local",
@@ -264,15 +323,18 @@ def test_platforms_tell_what_they_offer(wire: Any, run: Any) -> None:
         "default_version": "18",
         "tls": False,
         "enforced": [],
+        "storage": {"least": "1Gi", "most": "1Ti", "default": "1Gi"},
+        "cpu": {"least": "100m", "most": "64", "default": "1"},
+        "memory": {"least": "128Mi", "most": "1Ti", "default": "512Mi"},
     }
     wire.answer("GET", "/v1/platforms", {"items": [platform], "next_cursor": None})
-    assert run("platforms").out.splitlines()[1].split() == [
+    row = run("platforms").out.splitlines()[1]
+    assert re.split(r" {2,}", row) == [
         "local",
         "local",
         "yes",
-        "18",
-        "(default),",
-        "15",
+        "18 (default), 15",
+        "storage 1Gi, cpu 1, memory 512Mi",
         "no",
         "nothing",
     ]
@@ -284,6 +346,13 @@ def test_migrate_without_a_database_says_what_to_set(run: Any, monkeypatch: pyte
     ran = run("migrate")
     assert ran.code == 78
     assert "DATABASE_URL" in ran.err
+
+
+def test_help_keeps_what_only_operators_need_apart(run: Any) -> None:
+    everyday, _, operators = run("--help").out.partition("For operators")
+    assert "migrate" not in everyday
+    assert "migrate" in operators
+    assert "prepare" in operators
 
 
 def test_an_unknown_command_is_bad_usage(run: Any) -> None:

@@ -83,6 +83,43 @@ def test_the_password_is_in_a_private_file_that_is_gone_afterwards(
     assert not {"PGPASSWORD", "PGHOSTADDR"} & set(seen["environment"])
 
 
+@pytest.mark.parametrize(
+    ("state", "changes", "told"),
+    [
+        ("stopped", {}, "demo isn't ready, its state is stopped. Start it: toygres start demo"),
+        ("creating", {"operation": "op_1"}, "toygres operations op_1 --follow"),
+        ("stopped", {"operation": "op_1"}, "toygres operations op_1 --follow"),
+        ("failed", {}, "demo isn't ready, its state is failed. Order one: toygres create demo"),
+    ],
+)
+def test_an_instance_that_is_not_ready_is_told_with_what_to_do(
+    wire: Any, run: Any, instance: Any, recorder: Any, tmp_path: Path, state: str, changes: Any, told: str
+) -> None:
+    recorder("18.1")
+    wire.answer("GET", "/v1/instances/demo", instance(state, **changes))
+    ran = run("psql", "demo")
+    assert (ran.code, told in ran.err) == (4, True)
+    assert not (tmp_path / "seen.json").exists()
+
+
+def test_a_failed_instance_is_told_with_its_causes_remedy(wire: Any, run: Any, instance: Any, cause: Any) -> None:
+    wire.answer(
+        "GET", "/v1/instances/demo", instance("failed", available={"value": False, "since": None, "cause": cause})
+    )
+    ran = run("psql", "demo")
+    assert (ran.code, "Delete it and order it with others." in ran.err) == (4, True)
+
+
+def test_a_ready_instance_that_was_not_available_is_tried_after_its_cause_was_told(
+    wire: Any, run: Any, instance: Any, recorder: Any, cause: Any
+) -> None:
+    recorder("18.1")
+    wire.answer("GET", "/v1/instances/demo/credentials", CREDENTIALS)
+    wire.answer("GET", "/v1/instances/demo", instance(available={"value": False, "since": None, "cause": cause}))
+    ran = run("psql", "demo")
+    assert (ran.code, ran.err) == (3, "The server refused its parameters. Delete it and order it with others.\n")
+
+
 @pytest.mark.parametrize("arguments", [["-c", "SELECT 1"], ["--", "-c", "SELECT 1"]])
 def test_the_rest_of_the_line_is_psqls_and_so_is_the_exit_code(
     wire: Any, run: Any, instance: Any, recorder: Any, tmp_path: Path, arguments: list[str]

@@ -47,5 +47,19 @@ def test_a_log_grows_until_it_is_large_then_one_old_one_is_kept(script: Script):
     assert command.log.with_name("part.log.1").stat().st_size == 20_000_001
 
 
+def test_the_last_lines_since_a_start_hold_none_of_earlier_ones(script: Script):
+    command = script("print('hello')")
+    assert child.end_of(command.log) == 0
+    child.spawn(command).wait(10)
+    began = child.end_of(command.log)
+    assert child.last_lines(command.log, since=began) == []
+    child.spawn(command).wait(10)
+    assert child.last_lines(command.log, since=began) == ["hello"]
+    os.truncate(command.log, 20_000_001)
+    began = child.end_of(command.log)
+    child.spawn(command).wait(10)
+    assert child.last_lines(command.log, since=began) == ["hello"]
+
+
 def test_the_last_lines_of_a_log_that_is_not_there_are_none(tmp_path: Path):
     assert child.last_lines(tmp_path / "absent.log") == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import shutil
 import socket
 import stat
 import subprocess
@@ -14,7 +15,7 @@ from pydantic import SecretStr
 
 from toygres.config import Settings, load
 from toygres.errors import Conflict, Misconfigured
-from toygres.home import Home
+from toygres.home import Home, write_private
 from toygres.processes import flower, identity, keys, ports, running
 from toygres.processes.lock import only_up
 
@@ -48,6 +49,42 @@ def test_the_token_and_the_keys_are_made_once_and_only_we_can_read_them(bare: Ho
     assert len(token.strip()) >= 43
     Fernet(key.strip())
     assert {mode(bare.token), mode(bare.secret_keys)} == {0o600}
+
+
+def test_a_home_is_private_and_the_folders_above_it_can_be_entered_whatever_the_umask(tmp_path: Path):
+    home = Home(tmp_path / "a" / "b" / "home")
+    for umask in (0o077, 0o000):
+        before = os.umask(umask)
+        try:
+            home.make()
+        finally:
+            os.umask(before)
+        assert [mode(folder) for folder in (home.path.parents[1], home.path.parent, home.path, home.logs)] == [
+            *(0o755, 0o755),
+            *(0o700, 0o700),
+        ]
+        shutil.rmtree(tmp_path / "a")
+
+
+@pytest.mark.parametrize("bits", [0o770, 0o707, 0o1777])
+def test_a_home_that_others_can_write_to_is_refused(tmp_path: Path, bits: int):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home").chmod(bits)
+    with pytest.raises(Misconfigured, match="Others than its owner may write") as refused:
+        Home(tmp_path / "home").make()
+    assert refused.value.remedy == f"Run `chmod go-w {tmp_path / 'home'}`."
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_private_file_is_whole_private_and_written_past_any_link(tmp_path: Path):
+    written, elsewhere = tmp_path / "token", tmp_path / "elsewhere"
+    elsewhere.write_text("untouched")
+    written.symlink_to(elsewhere)
+    # What a writer who knew our pid could have put in the way.
+    written.with_name(f".token.{os.getpid()}").symlink_to(elsewhere)
+    write_private(written, "secret")
+    assert (written.read_text(), mode(written), written.is_symlink()) == ("secret", 0o600, False)
+    assert elsewhere.read_text() == "untouched"
 
 
 def test_a_metadata_db_of_somebody_elses_needs_keys_that_were_given(bare: Home, monkeypatch: pytest.MonkeyPatch):

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import stat
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +20,7 @@ from kombu import Connection
 from tests.unit.processes.conftest import await_end, runs
 from toygres.errors import Misconfigured
 from toygres.home import Home
-from toygres.platforms.local import place
+from toygres.platforms.local import binaries, place
 from toygres.processes import child
 from toygres.processes.broker import Broker
 from toygres.processes.metadata import Metadata
@@ -37,7 +41,7 @@ def bare() -> Iterator[Home]:
 
 @pytest.fixture
 def metadata(bare: Home) -> Metadata:
-    return Metadata(bare, place.find(bare))
+    return Metadata(bare, place.find(bare, place.Tenant.METADATA))
 
 
 @pytest.fixture
@@ -117,6 +121,56 @@ def test_a_pid_file_that_names_another_process_stops_nobody_and_no_start(supervi
     start(supervisor, metadata)
     assert runs(os.getppid())
     assert supervisor.stop(["metadata"], 5.0) == []
+
+
+def test_a_server_of_the_same_folder_name_that_is_not_our_users_is_left_alone(metadata: Metadata):
+    metadata.data.mkdir()
+    wait = "import signal; print(flush=True); signal.pause()"
+    # By its folder and its words it is the postmaster; not by its user, where we are root.
+    pretending = [sys.executable, "-S", "-c", wait, "-D", str(metadata.data)]
+    for command, folder in ((pretending, "/"), (pretending[:-2], metadata.data), (pretending, metadata.data)):
+        with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            (metadata.data / "postmaster.pid").write_text(f"{process.pid}\n{metadata.data}\n")
+            metadata.end_leftover()
+            ours = command is pretending and folder != "/" and metadata.place.owner == os.geteuid()
+            assert runs(process.pid) is not ours
+            process.kill()
+
+
+def test_a_link_in_the_data_folders_stead_is_refused(metadata: Metadata, tmp_path: Path):
+    (tmp_path / "PG_VERSION").write_text("18\n")
+    metadata.data.symlink_to(tmp_path)
+    with pytest.raises(Misconfigured, match="isn't a folder of the metadata DB's"):
+        metadata.prepare()
+    metadata.data.unlink()
+
+
+def test_an_initdb_that_outlived_its_up_disturbs_no_later_one(supervisor: Supervisor, metadata: Metadata):
+    prepare = (
+        "import sys; from pathlib import Path; from toygres.home import Home\n"
+        "from toygres.platforms.local import place; from toygres.processes.metadata import Metadata\n"
+        "home = Home(Path(sys.argv[1])); Metadata(home, place.find(home, place.Tenant.METADATA)).prepare()"
+    )
+    binaries.bundled(metadata.place)
+    with subprocess.Popen([sys.executable, "-c", prepare, str(metadata.home.path)]) as killed:
+        deadline = time.monotonic() + SECONDS
+        while not (begun := list(metadata.place.root.glob("metadata.partial*/*"))):
+            assert time.monotonic() < deadline
+            select.select([], [], [], 0.005)
+        killed.kill()
+    orphans = [
+        found.pid for found in psutil.process_iter(["cmdline"]) if str(begun[0].parent) in (found.info["cmdline"] or ())
+    ]
+    start(supervisor, metadata)
+    write(metadata)
+    for orphan in orphans:
+        await_end(orphan, SECONDS)
+    assert read(metadata) == (42,)
+    assert supervisor.stop(["metadata"], 5.0) == []
+    metadata.prepare()
+    assert [path.name for path in metadata.place.root.glob("metadata*")] == ["metadata"]
 
 
 def test_a_metadata_db_that_was_half_made_is_made_again(supervisor: Supervisor, metadata: Metadata):

@@ -54,6 +54,15 @@ def test_a_process_that_ends_while_all_are_starting_is_a_failure_told_with_its_l
     assert supervisor.pids() == {}
 
 
+def test_a_failure_is_not_told_with_the_words_of_an_earlier_run(supervisor: Supervisor, script: Script):
+    command = script("raise SystemExit('the disk is on fire')", name="web")
+    command.log.write_text("the flood of last week\n")
+    supervisor.start(command)
+    with pytest.raises(NotStarted, match="the disk is on fire") as failed:
+        supervisor.await_ready("web", lambda: False, 10)
+    assert "flood" not in str(failed.value)
+
+
 def test_a_program_that_is_missing_is_a_failure_in_words(supervisor: Supervisor, script: Script, tmp_path: Path):
     command = script("")
     object.__setattr__(command, "arguments", (str(tmp_path / "absent"),))

@@ -10,8 +10,9 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -21,8 +22,27 @@ from toygres.platforms.local.locks import locked
 
 # A socket's whole path must fit into sockaddr_un, which is 104 bytes on macOS and 108 on Linux.
 _MOST_SOCKETS_BYTES = 103 - len("/") - 24 - len("/.s.PGSQL.65535")
-_UNPRIVILEGED_USER = "nobody"
 _LOCK_SECONDS = 30.0
+
+
+class Tenant(StrEnum):
+    """Whose place it is, which is also what its folder is called in a home that the tenant's user can enter.
+
+    A superuser of an instance runs programs as the user of the instances' servers. As root the metadata DB has
+    another user, so that those programs reach neither its files nor its processes.
+    """
+
+    INSTANCES = "servers"
+    METADATA = "metadata"
+
+    @property
+    def user(self) -> str:
+        """The system user of its servers when we are root: one that every passwd has."""
+        return "nobody" if self is Tenant.INSTANCES else "daemon"
+
+    def record(self, home: Home) -> Path:
+        """Where the home keeps what was chosen."""
+        return home.place if self is Tenant.INSTANCES else home.metadata_place
 
 
 @dataclass(frozen=True)
@@ -73,29 +93,34 @@ def identity_kwargs(place: Place) -> Identity:
     return {"user": place.user.uid, "group": place.user.gid, "extra_groups": []}
 
 
-def find(home: Home) -> Place:
-    """The home's place; made at the first call. Raises Misconfigured in a sentence when it can't be (any more)."""
+def find(home: Home, tenant: Tenant = Tenant.INSTANCES) -> Place:
+    """The tenant's place; made at the first call, and the same for all tenants when we aren't root.
+
+    Raises Misconfigured in a sentence when it can't be made (any more).
+    """
+    tenant = tenant if os.geteuid() == 0 else Tenant.INSTANCES
     home.make()
-    user = _server_user()
+    user = _server_user(tenant)
     with _locked(home):
-        record = _read(home)
+        record = _read(home, tenant)
         if not record.get("made"):
-            record = _make(home, user, record)
-    place = _place(home, user, record)
-    _check_folder(place.root, place.owner, home)
+            record = _make(home, tenant, user, record)
+    place = _place(home, tenant, user, record)
+    _check_folder(place.root, place.owner, tenant.record(home))
     _make_folder(place.sockets, place)
     return place
 
 
 def forget(home: Home) -> None:
-    """Delete the home's place with all data in it; absent is fine. Servers must have ended before."""
+    """Delete the home's places with all data in them; absent is fine. Servers must have ended before."""
     if not home.path.is_dir():
         return
     with _locked(home):
-        record = _read(home)
-        if record:
-            remove(_place(home, _server_user(), record))
-            home.place.unlink(missing_ok=True)
+        for tenant in Tenant:
+            record = _read(home, tenant)
+            if record:
+                remove(_place(home, tenant, _server_user(tenant), record))
+                tenant.record(home).unlink(missing_ok=True)
 
 
 def remove(place: Place) -> None:
@@ -122,17 +147,31 @@ def _allows(user: ServerUser, path: Path, bits: int) -> bool:
     return (found.st_mode >> shift) & bits == bits
 
 
-def _server_user() -> ServerUser | None:
+def _server_user(tenant: Tenant) -> ServerUser | None:
     if os.geteuid() != 0:
         return None
     try:
-        entry = pwd.getpwnam(_UNPRIVILEGED_USER)
+        entry = pwd.getpwnam(tenant.user)
     except KeyError:
         raise Misconfigured(
-            f"PostgreSQL doesn't run as root, and this machine has no user '{_UNPRIVILEGED_USER}' to run it as.",
+            f"PostgreSQL doesn't run as root, and this machine has no user '{tenant.user}' to run it as.",
             "Run Toygres as an ordinary user.",
         ) from None
+    _check_user(tenant, entry.pw_uid)
     return ServerUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def _check_user(tenant: Tenant, uid: int) -> None:
+    """Refuse a uid that another tenant has too: two names for one user keep nobody apart."""
+    taken = {0: "root"}
+    for other in set(Tenant) - {tenant}:
+        with suppress(KeyError):
+            taken[pwd.getpwnam(other.user).pw_uid] = other.user
+    if uid in taken:
+        raise Misconfigured(
+            f"The users '{tenant.user}' and '{taken[uid]}' of this machine are the same, with the uid {uid}.",
+            "Give them uids of their own, or run Toygres as an ordinary user.",
+        )
 
 
 @contextmanager
@@ -141,53 +180,59 @@ def _locked(home: Home) -> Iterator[None]:
         yield
 
 
-def _read(home: Home) -> dict[str, Any]:
+def _read(home: Home, tenant: Tenant) -> dict[str, Any]:
+    path = tenant.record(home)
     try:
-        record = json.loads(home.place.read_text())
+        record = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
     except ValueError:
         record = None
     if not isinstance(record, dict):
-        raise Misconfigured(f"{home.place} can't be read as JSON.", "Restore it, or start with another TOYGRES_HOME.")
+        raise Misconfigured(f"{path} can't be read as JSON.", "Restore it, or start with another TOYGRES_HOME.")
     return record
 
 
-def _place(home: Home, user: ServerUser | None, record: dict[str, Any]) -> Place:
-    root = Path(record["root"]) if record.get("root") else home.path / "servers"
+def _place(home: Home, tenant: Tenant, user: ServerUser | None, record: dict[str, Any]) -> Place:
+    root = Path(record["root"]) if record.get("root") else home.path / tenant
     sockets = Path(record["sockets"]) if record.get("sockets") else root / "sockets"
     return Place(root=root, sockets=sockets, user=user, control=home.path)
 
 
-def _make(home: Home, user: ServerUser | None, record: dict[str, Any]) -> dict[str, Any]:
+def _make(home: Home, tenant: Tenant, user: ServerUser | None, record: dict[str, Any]) -> dict[str, Any]:
     """Choose, write down, make: in this order, so that a crash in between leaves nothing that nobody knows of."""
-    for candidate in [record] if record else _candidates(home, user):
-        write_private(home.place, json.dumps({**candidate, "made": False}))
-        place = _place(home, user, candidate)
+    path = tenant.record(home)
+    for candidate in [record] if record else _candidates(home, tenant, user):
+        write_private(path, json.dumps({**candidate, "made": False}))
+        place = _place(home, tenant, user, candidate)
         try:
             _make_folder(place.root, place)
         except OSError:
-            home.place.unlink()
+            path.unlink()
             continue
         made = {**candidate, "made": True}
-        write_private(home.place, json.dumps(made))
+        write_private(path, json.dumps(made))
         return made
     raise Misconfigured(
         "There is no folder that PostgreSQL servers could live in.", "Make /var/lib or the temporary folder writable."
     )
 
 
-def _candidates(home: Home, user: ServerUser | None) -> Iterator[dict[str, Any]]:
-    inside = home.path / "servers"
+def _candidates(home: Home, tenant: Tenant, user: ServerUser | None) -> Iterator[dict[str, Any]]:
+    inside = home.path / tenant
     if user is None or all(_allows(user, folder, 1) for folder in inside.parents):
-        short = len(os.fsencode(inside / "sockets")) <= _MOST_SOCKETS_BYTES
-        yield {"root": None, "sockets": None if short else str(Path("/tmp") / _fresh_name())}  # noqa: S108
+        yield {"root": None, "sockets": None if _fits(inside / "sockets") else str(Path("/tmp") / _fresh_name())}  # noqa: S108
         return
     for base in (Path("/var/lib"), Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108
         if all(_allows(user, folder, 1) for folder in (base / "x").parents):
             root = base / _fresh_name()
-            short = len(os.fsencode(root / "sockets")) <= _MOST_SOCKETS_BYTES
-            yield {"root": str(root), "sockets": None if short else str(Path("/tmp") / _fresh_name())}  # noqa: S108
+            yield {"root": str(root), "sockets": None if _fits(root / "sockets") else str(Path("/tmp") / _fresh_name())}  # noqa: S108
+
+
+def _fits(folder: Path) -> bool:
+    """Whether sockets can live below `folder`: short enough, and PostgreSQL and libpq split lists at commas."""
+    name = os.fsencode(folder)
+    return len(name) <= _MOST_SOCKETS_BYTES and not set(name) & set(b',"\\')
 
 
 def _fresh_name() -> str:
@@ -217,13 +262,13 @@ def _give(folder: Path, place: Place) -> None:
         os.close(descriptor)
 
 
-def _check_folder(folder: Path, owner: int, home: Home) -> None:
+def _check_folder(folder: Path, owner: int, record: Path) -> None:
     try:
         found = folder.lstat()
     except FileNotFoundError:
         raise Misconfigured(
-            f"The folder {folder}, which {home.place} names for the servers of {home.path}, is gone.",
-            f"Restore it, or delete {home.place} to begin without its data.",
+            f"The folder {folder}, which {record} names, is gone.",
+            f"Restore it, or delete {record} to begin without its data.",
         ) from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
         raise Misconfigured(f"{folder} isn't a folder that the servers' user owns.", "Give it back to that user.")

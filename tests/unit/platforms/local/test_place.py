@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import pytest
 from toygres.errors import Misconfigured
 from toygres.home import Home
 from toygres.platforms.local import place
-from toygres.platforms.local.place import Place, ServerUser, identity_kwargs, reaches
+from toygres.platforms.local.place import Place, ServerUser, Tenant, identity_kwargs, reaches
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run servers as another user")
 STRANGER = ServerUser("stranger", 54321, 54321)
@@ -52,6 +53,44 @@ def test_a_server_runs_as_the_places_user_and_no_group_of_ours(new_place: Place)
     uid, gid, groups = said.stdout.splitlines()
     assert (int(uid), int(gid)) == (new_place.owner, new_place.group)
     assert new_place.user is None or groups == gid
+
+
+def test_without_root_the_metadata_db_has_the_place_of_the_servers(new_home: Home) -> None:
+    if os.geteuid() != 0:
+        assert place.find(new_home, Tenant.METADATA) == place.find(new_home)
+        assert not new_home.metadata_place.exists()
+
+
+@as_root
+def test_roots_metadata_db_has_a_user_and_folders_that_no_server_of_an_instance_can_enter(new_home: Home) -> None:
+    servers, metadata = place.find(new_home), place.find(new_home, Tenant.METADATA)
+    assert place.find(new_home, Tenant.METADATA) == metadata
+    assert (servers.user and servers.user.name, metadata.user and metadata.user.name) == ("nobody", "daemon")
+    for made in (metadata.root, metadata.sockets):
+        found = made.stat()
+        assert (found.st_mode & 0o777, found.st_uid) == (0o700, metadata.owner)
+        assert not made.is_relative_to(servers.root)
+        for command in (["ls", made], ["touch", made / "pg_hba.conf"], ["cat", new_home.metadata_place]):
+            tried = subprocess.run(command, capture_output=True, text=True, check=False, **identity_kwargs(servers))
+            assert tried.returncode != 0
+            assert "Permission denied" in tried.stderr
+    place.forget(new_home)
+    assert not any(left.exists() for left in (metadata.root, metadata.sockets, new_home.metadata_place))
+
+
+@as_root
+@pytest.mark.parametrize(("names", "told"), [({}, "no user 'daemon'"), ({"daemon": 65534}, "are the same")])
+def test_without_a_user_of_its_own_there_is_no_place_for_the_metadata_db(
+    new_home: Home, monkeypatch: pytest.MonkeyPatch, names: dict[str, int], told: str
+) -> None:
+    known = {"nobody": 65534, **names}
+
+    def look_up(name: str) -> pwd.struct_passwd:
+        return pwd.struct_passwd((name, "x", known[name], known[name], "", "/", "/bin/false"))
+
+    monkeypatch.setattr(pwd, "getpwnam", look_up)
+    with pytest.raises(Misconfigured, match=told):
+        place.find(new_home, Tenant.METADATA)
 
 
 def test_servers_live_where_their_user_can_reach(new_home: Home, new_place: Place) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,7 +80,7 @@ def test_what_a_killed_attempt_left_is_ended_and_removed(
     orphan.kill()
     orphan.communicate()
     copying = subprocess.Popen(
-        [sys.executable if local.place.user is None else "/bin/sh", "-c", "read x; #", str(partial)],
+        ["/bin/sh", "-c", "read x; #", str(partial)],
         stdin=subprocess.PIPE,
         **identity_kwargs(local.place),
     )
