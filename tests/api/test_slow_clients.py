@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -33,12 +34,16 @@ def test_more_half_sent_requests_than_threads_do_not_freeze_the_page(settings: S
         ExitStack() as clients,
     ):
         assert web.stderr is not None
-        port = next(int(found[1]) for line in web.stderr if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
-        try:
-            for _ in range(40):
-                client = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
-                client.sendall(HALF)
-            answer = httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=60, trust_env=False)
-            assert answer.json() == {"status": "ok"}
-        finally:
-            web.terminate()
+        # It logs each client that it gives up: a full pipe would stop it.
+        lines = iter(web.stderr.readline, "")
+        port = next(int(found[1]) for line in lines if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
+        assert any("Booting worker" in line for line in lines)
+        draining = threading.Thread(target=web.stderr.read)
+        draining.start()
+        clients.callback(draining.join)
+        clients.callback(web.terminate)
+        for _ in range(40):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(HALF)
+        answer = httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=60, trust_env=False)
+        assert answer.json() == {"status": "ok"}
