@@ -10,14 +10,23 @@ from toygres.domain.instance import Instance
 from toygres.domain.operation import StepFunction
 from toygres.domain.records import OperationRecord
 from toygres.engine import Engine, Outcome
+from toygres.errors import Cause, CauseCode
 from toygres.operations import STEPS
 from toygres.operations.context import Context
 from toygres.operations.create import apply_server, await_server
+from toygres.platforms.protocol import ServerPhase, ServerStatus
 from toygres.provisioning import Accepted, Caller, InstanceRequest, request_instance
 from toygres.services import Services
 from toygres.store import instances, operations
 
 CALLER = Caller(actor="tester", request_id="req-1")
+STARTING = ServerStatus(
+    phase=ServerPhase.STARTING, cause=Cause(code=CauseCode.STARTING, message="It starts.", remedy="Wait.")
+)
+BROKEN = ServerStatus(
+    phase=ServerPhase.BROKEN,
+    cause=Cause(code=CauseCode.PORT_TAKEN, message="The port is taken.", remedy="Free it."),
+)
 
 
 def without_login(steps: dict[str, StepFunction] = STEPS) -> dict[str, StepFunction]:

@@ -37,13 +37,6 @@ class Queue:
             return None
         return _published_at(message)
 
-    def length(self) -> int:
-        """How many messages wait. Raises Unavailable."""
-        try:
-            return int(self._client.llen(self._key))
-        except redis.RedisError as error:
-            raise Unavailable("The broker doesn't answer.") from error
-
     def ping(self) -> None:
         """Return when the broker answers. Raises Unavailable."""
         try:

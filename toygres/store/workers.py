@@ -7,7 +7,6 @@ do behind a pooler that forbids session locks.
 from __future__ import annotations
 
 import time
-from uuid import UUID
 
 import psycopg
 
@@ -141,9 +140,3 @@ def living(store: Store) -> int:
         s=FROZEN_AFTER_SECONDS,
     )
     return int(row.n) if row else 0
-
-
-def held_by(store: Store, worker_id: int) -> list[UUID]:
-    """The operations that a worker holds."""
-    rows = store.all("SELECT id FROM toygres.operations WHERE owner = :id", id=worker_id)
-    return [row.id for row in rows]
