@@ -1,0 +1,1 @@
+"""What benchmarks share: reports with bounds, samples, the machine, memory, throw-away control planes."""
