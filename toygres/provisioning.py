@@ -12,7 +12,7 @@ from toygres.domain.operation import Operation
 from toygres.domain.records import OperationRecord
 from toygres.errors import Bug, Cause, CauseCode, Conflict, Unavailable
 from toygres.offers import InstanceRequest
-from toygres.operations import CREATE, DELETE, START, STOP
+from toygres.operations import CREATE, DELETE, RESTART, START, STOP
 from toygres.planning import Caller, allowed, plan
 from toygres.platforms.protocol import Platform
 from toygres.secrets import new_credentials
@@ -25,12 +25,22 @@ __all__ = [
     "Accepted",
     "Caller",
     "InstanceRequest",
+    "accepted",
+    "going",
     "request_cancel",
     "request_delete",
     "request_instance",
+    "request_restart",
     "request_start",
     "request_stop",
+    "require_allowed",
+    "require_idle",
+    "take_port",
 ]
+
+
+# Of these a person who wants something else can only wait for the end.
+_NEVER_GIVEN_UP = frozenset({DELETE.kind, "cleanup"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +59,10 @@ def request_instance(services: Services, caller: Caller, request: InstanceReques
     secret = services.cipher.seal(new_credentials(spec.user, request.password))
     with services.store.transaction() as connection:
         instances.insert(connection, instance_id, caller.project, request.name, platform.name, spec)
-        _take_port(connection, instance_id, platform)
+        take_port(connection, instance_id, platform)
         operations.insert(connection, chosen)
         credentials.put(connection, chosen.id, secret)
-    return _accepted(services, caller, instance_id, chosen.id)
+    return accepted(services, caller, instance_id, chosen.id)
 
 
 def request_delete(services: Services, caller: Caller, ref: str) -> Accepted:
@@ -73,11 +83,11 @@ def request_delete(services: Services, caller: Caller, ref: str) -> Accepted:
                 superseded = None
             # Only now does the state stand still: no operation is open that could change it.
             found = instances.reread(connection, found)
-            _require(DELETE, found)
+            require_allowed(DELETE, found)
             chosen = plan(DELETE, found.id, found.state, caller, services.settings)
-            instances.begin(connection, found.id, InstanceState.DELETING, _going("deleted"))
+            instances.begin(connection, found.id, InstanceState.DELETING, going("deleted"))
             operations.insert(connection, replace(chosen, id=chosen_id, supersedes=superseded))
-    return _accepted(services, caller, found.id, chosen_id)
+    return accepted(services, caller, found.id, chosen_id)
 
 
 def request_start(services: Services, caller: Caller, ref: str) -> Accepted:
@@ -88,6 +98,11 @@ def request_start(services: Services, caller: Caller, ref: str) -> Accepted:
 def request_stop(services: Services, caller: Caller, ref: str) -> Accepted:
     """Order that a ready instance be stopped; its data stays. Raises NotFound and Conflict."""
     return _request(services, caller, ref, STOP, "stopped")
+
+
+def request_restart(services: Services, caller: Caller, ref: str) -> Accepted:
+    """Order that an instance's server be stopped and run again. Raises NotFound and Conflict."""
+    return _request(services, caller, ref, RESTART, "restarted")
 
 
 def request_cancel(services: Services, caller: Caller, operation_id: str) -> OperationRecord:
@@ -104,26 +119,24 @@ def request_cancel(services: Services, caller: Caller, operation_id: str) -> Ope
     return operations.get(services.store, caller.project, operation_id)
 
 
-def _request(services: Services, caller: Caller, ref: str, operation: Operation, participle: str) -> Accepted:
-    found = instances.get(services.store, caller.project, ref)
-    with services.store.transaction() as connection:
-        instances.one_request_at_a_time(connection, found.id)
-        going_on = operations.open_of(connection, found.id)
-        found = instances.reread(connection, found)
-        if going_on:
-            raise Conflict(
-                f"{found.name} can't be {participle} now: a {going_on[1]} is going on.",
-                "Wait until it has ended, or cancel it.",
-                operation_id=ids.shown(ids.OPERATION, going_on[0]),
-            )
-        _require(operation, found)
-        chosen = plan(operation, found.id, found.state, caller, services.settings)
-        instances.begin(connection, found.id, operation.during or found.state, _going(participle))
-        operations.insert(connection, chosen)
-    return _accepted(services, caller, found.id, chosen.id)
+def require_idle(connection: Connection, found: Instance, participle: str) -> Instance:
+    """The instance as it stands while no operation is open, nor can be until this transaction ends.
+
+    Raises Conflict when one is, in which case it can't be `participle` (started, stopped, …).
+    """
+    instances.one_request_at_a_time(connection, found.id)
+    going_on = operations.open_of(connection, found.id)
+    if going_on:
+        raise Conflict(
+            f"{found.name} can't be {participle} now: a {going_on[1]} is going on.",
+            "Wait until it has ended." if going_on[1] in _NEVER_GIVEN_UP else "Wait until it has ended, or cancel it.",
+            operation_id=ids.shown(ids.OPERATION, going_on[0]),
+        )
+    return instances.reread(connection, found)
 
 
-def _require(operation: Operation, found: Instance) -> None:
+def require_allowed(operation: Operation, found: Instance) -> None:
+    """Return when the operation may be ordered in the instance's state. Raises Conflict."""
     if not allowed(operation, found):
         states = ", ".join(sorted(state.value for state in operation.allowed_from))
         raise Conflict(
@@ -133,7 +146,8 @@ def _require(operation: Operation, found: Instance) -> None:
         )
 
 
-def _take_port(connection: Connection, instance_id: UUID, platform: Platform) -> None:
+def take_port(connection: Connection, instance_id: UUID, platform: Platform) -> None:
+    """Give the instance a port where the platform has them. Raises Unavailable when none is left."""
     ports = platform.capabilities().ports
     if ports is None:
         return
@@ -144,14 +158,27 @@ def _take_port(connection: Connection, instance_id: UUID, platform: Platform) ->
         )
 
 
-def _accepted(services: Services, caller: Caller, instance_id: UUID, operation_id: UUID) -> Accepted:
+def accepted(services: Services, caller: Caller, instance_id: UUID, operation_id: UUID) -> Accepted:
+    """What a request came to, once its transaction is over."""
     instance = instances.find(services.store, instance_id)
     if instance is None:
         raise Bug(f"the instance {instance_id} of an accepted request is gone")
     return Accepted(instance=instance, operation=operations.find(services.store, caller.project, operation_id))
 
 
-def _going(participle: str) -> Cause:
+def _request(services: Services, caller: Caller, ref: str, operation: Operation, participle: str) -> Accepted:
+    found = instances.get(services.store, caller.project, ref)
+    with services.store.transaction() as connection:
+        found = require_idle(connection, found, participle)
+        require_allowed(operation, found)
+        chosen = plan(operation, found.id, found.state, caller, services.settings)
+        instances.begin(connection, found.id, operation.during or found.state, going(participle))
+        operations.insert(connection, chosen)
+    return accepted(services, caller, found.id, chosen.id)
+
+
+def going(participle: str) -> Cause:
+    """Why an instance isn't available while it is `participle` (started, stopped, …)."""
     return Cause(
         code=CauseCode.STOPPING if participle in ("stopped", "deleted") else CauseCode.STARTING,
         message=f"The instance is being {participle}.",

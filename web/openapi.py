@@ -18,6 +18,7 @@ DESCRIPTION = (
     " operation to follow. Times are RFC 3339 in UTC, durations are seconds, sizes are quantities such as 512Mi."
     " Errors are RFC 9457 problems."
 )
+_BODY_OPTIONAL = frozenset({"retry_operation"})
 _OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 _EVERYWHERE = {
     "400": "The request can't be read.",
@@ -77,7 +78,7 @@ def _finish(operation: Document, *, is_open: bool) -> None:
     if is_open:
         operation["security"] = []
     if "requestBody" in operation:
-        operation["requestBody"]["required"] = True
+        operation["requestBody"]["required"] = operation["operationId"] not in _BODY_OPTIONAL
     if "202" in responses and operation["operationId"] != "cancel_operation":
         responses["202"]["headers"] = {"Location": _LOCATION}
     operation["responses"] = dict(sorted(responses.items()))

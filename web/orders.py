@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import structlog
+from flask import url_for
 
 from toygres.domain import ids
 from toygres.domain.instance import Instance
 from toygres.domain.records import OperationRecord
 from toygres.errors import Conflict, Misconfigured
+from toygres.provisioning import Accepted
 from toygres.store import instances, operations
 from web import present
 from web.schemas import told
@@ -15,6 +17,17 @@ from web.state import SHORT_WAIT_SECONDS, caller, services, state
 from worker.chains import publish
 
 log = structlog.get_logger(__name__)
+
+# An accepted order as the API answers it: body, status, headers.
+Ordered = tuple[told.AcceptedOut, int, dict[str, str]]
+
+
+def ordered(accepted: Accepted) -> Ordered:
+    """Hand on an accepted order, and answer with what it came to and where to follow it."""
+    hand_on(accepted.operation)
+    operation = present.operation(accepted.operation)
+    body = told.AcceptedOut(instance=present.instance(services(), accepted.instance), operation=operation)
+    return body, 202, {"Location": url_for("operations.get_operation", operation_id=operation.id)}
 
 
 def hand_on(operation: OperationRecord) -> None:

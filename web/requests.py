@@ -7,9 +7,10 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?", re.ASCII)
 _QUIET = frozenset({"health.healthz", "health.readyz", "static"})
+_BODY_OPTIONAL = frozenset({"operations.retry_operation"})
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -33,6 +35,16 @@ _HEADERS = {
 }
 
 
+class LenientRequest(Request):
+    """A request whose body may be left out where nothing in it is needed."""
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The body as JSON says it."""
+        if self.endpoint in _BODY_OPTIONAL and not self.get_data():
+            return {}
+        return super().get_json(force=force, silent=silent, cache=cache)
+
+
 class WrongHost(Rejected):
     """The Host header names none of this server's names."""
 
@@ -42,6 +54,7 @@ class WrongHost(Rejected):
 
 def register(app: Flask, names: Iterable[str]) -> None:
     """Surround each request to `app`, which answers to loopback's names and to `names`."""
+    app.request_class = LenientRequest
     app.before_request(begin)
     app.before_request(host_check(names))
     app.before_request(require_path)

@@ -32,6 +32,7 @@ from toygres.processes.broker import Broker
 from toygres.services import Services, connect
 from toygres.store import operations, sweeps, workers
 from web.app import create_app
+from worker.timers import Timer
 
 Json = dict[str, Any]
 
@@ -209,5 +210,11 @@ class InProcess:
 def worker(services: Services) -> Iterator[InProcess]:
     """A worker inside the test."""
     presence = workers.Presence(services.store, "test", os.getpid())
-    yield InProcess(services, Engine(services, presence.arrive()))
+    engine = Engine(services, presence.arrive())
+    # However slow the test is: a worker that isn't seen for seconds counts as none.
+    heartbeat = Timer("heartbeat", 1.0, presence.beat)
+    heartbeat.start()
+    yield InProcess(services, engine)
+    heartbeat.stop()
+    heartbeat.join(30)
     presence.leave()

@@ -17,6 +17,7 @@ from worker.app import QUEUE
 from worker.queue import connect
 
 PASSWORD = "correct-horse-battery"
+CHANGES = ("start", "stop", "restart")
 
 
 @pytest.fixture
@@ -169,7 +170,8 @@ def test_credentials_are_a_conflict_that_names_the_operation_until_they_are_ther
     "ref", ["none", "ins_01h455vb4pex5vsknk084sn02q", "op_01h455vb4pex5vsknk084sn02q", "%00", "Ä", "a" * 500]
 )
 @pytest.mark.parametrize(
-    ("method", "more"), [("GET", ""), ("GET", "/credentials"), ("DELETE", ""), ("POST", "/start"), ("POST", "/stop")]
+    ("method", "more"),
+    [("GET", ""), ("GET", "/credentials"), ("DELETE", ""), ("POST", "/start"), ("POST", "/stop"), ("POST", "/restart")],
 )
 def test_an_instance_that_is_not_there_is_a_404(idle_program: Program, ref: str, method: str, more: str):
     assert idle_program.call(method, f"/v1/instances/{ref}{more}").status_code == 404
@@ -214,7 +216,7 @@ def test_deleting_supersedes_the_create_and_deleting_again_answers_the_same_oper
     assert superseded["superseded_by"] == first["operation"]["id"]
 
 
-@pytest.mark.parametrize("change", ["start", "stop"])
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_the_state_does_not_allow_is_a_conflict(program: Program, demo: Json, change: str):
     problem = program.post(f"/v1/instances/demo/{change}", status=409)
     assert problem["operation"] == demo["operation"]["id"]

@@ -27,7 +27,7 @@ def test_operation_ids_are_stable(document: Json):
     assert found == {
         "cancel_operation", "create_instance", "create_signin", "delete_instance", "get_credentials", "get_health",
         "get_instance", "get_operation", "get_readiness", "list_instances", "list_operations", "list_platforms",
-        "start_instance", "stop_instance",
+        "restart_instance", "retry_operation", "start_instance", "stop_instance",
     }  # fmt: skip
 
 

@@ -1,15 +1,18 @@
-"""Following an operation, and cancelling it."""
+"""Following an operation, cancelling it, and trying it again."""
 
 from __future__ import annotations
 
 import threading
 import time
 
+import psycopg
 import pytest
 from apiflask import APIFlask
 
-from tests.api.conftest import Json, Program
+from tests.api.conftest import InProcess, Json, Program
 from web.state import LONG_WAITS
+
+PASSWORD = "correct-horse-battery"
 
 
 @pytest.fixture
@@ -94,6 +97,7 @@ def test_a_wrong_long_poll_is_refused_by_field(idle_program: Program, name: str,
 def test_an_operation_that_is_not_there_is_a_404(idle_program: Program, name: str):
     idle_program.get(f"/v1/operations/{name}", status=404)
     idle_program.post(f"/v1/operations/{name}/cancel", status=404)
+    idle_program.post(f"/v1/operations/{name}/retry", status=404)
 
 
 def test_operations_are_listed_newest_first_and_by_instance(program: Program, operation: Json):
@@ -119,3 +123,59 @@ def test_an_ended_operation_can_not_be_cancelled(program: Program, operation: Js
     program.delete("/v1/instances/demo")
     problem = program.post(f"/v1/operations/{operation['id']}/cancel", status=409)
     assert "superseded" in problem["detail"]
+
+
+@pytest.fixture
+def cancelled(program: Program, operation: Json) -> Json:
+    """A create that was cancelled."""
+    found: Json = program.post(f"/v1/operations/{operation['id']}/cancel")
+    assert found["state"] == "cancelled"
+    return found
+
+
+@pytest.mark.parametrize("body", [None, {}, {"password": None}, {"password": PASSWORD}])
+def test_a_retry_is_a_new_operation_of_the_same_instance(program: Program, cancelled: Json, body: object):
+    answer = program.call("POST", f"/v1/operations/{cancelled['id']}/retry", **({} if body is None else {"json": body}))
+    assert answer.status_code == 202
+    again = answer.get_json()
+    assert answer.headers["Location"] == f"/v1/operations/{again['operation']['id']}"
+    assert again["operation"]["retry_of"] == cancelled["id"]
+    assert again["operation"]["kind"] == "create"
+    assert again["instance"]["id"] == cancelled["instance"]["id"]
+    assert again["instance"]["status"]["state"] == "requested"
+    assert PASSWORD not in answer.text
+    assert program.get(f"/v1/operations/{cancelled['id']}") == cancelled
+
+
+def test_a_retried_create_has_the_password_that_came_with_it(program: Program, cancelled: Json, worker: InProcess):
+    again = program.post(f"/v1/operations/{cancelled['id']}/retry", {"password": PASSWORD})
+    worker.carry_out(again["operation"])
+    kept = program.get("/v1/instances/demo/credentials")
+    assert kept["password"] == PASSWORD
+    with psycopg.connect(kept["uri"]) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    restart = program.post("/v1/instances/demo/restart")
+    worker.carry_out(restart["operation"])
+    assert program.get(f"/v1/operations/{restart['operation']['id']}")["state"] == "succeeded"
+    assert program.get("/v1/instances/demo")["available"]["value"] is True
+    worker.carry_out(program.delete("/v1/instances/demo")["operation"])
+
+
+def test_a_second_retry_is_a_conflict_that_names_the_first(program: Program, cancelled: Json):
+    first = program.post(f"/v1/operations/{cancelled['id']}/retry")
+    problem = program.post(f"/v1/operations/{cancelled['id']}/retry", status=409)
+    assert problem["operation"] == first["operation"]["id"]
+
+
+@pytest.mark.parametrize("body", [[], 5, "x", {"pasword": PASSWORD}, {"password": 5}, {"password": "short"}])
+def test_a_retry_of_another_shape_is_refused_and_tells_no_value(program: Program, cancelled: Json, body: object):
+    answer = program.call("POST", f"/v1/operations/{cancelled['id']}/retry", json=body)
+    assert answer.status_code == 422
+    assert PASSWORD not in answer.text
+    assert all(error["value"] is None for error in answer.get_json(force=True)["errors"] if error["field"] != "body")
+
+
+def test_a_retry_that_is_no_json_is_refused(program: Program, cancelled: Json):
+    path = f"/v1/operations/{cancelled['id']}/retry"
+    assert program.call("POST", path, data="{", content_type="application/json").status_code == 400
+    assert program.call("POST", path, data="a=b", content_type="text/plain").status_code == 415

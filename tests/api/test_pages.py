@@ -11,6 +11,7 @@ from apiflask import APIFlask
 
 import web.ui
 from tests.api.conftest import Json, Person, Program
+from toygres.store.session import Store
 
 TEMPLATES = Path(web.ui.__file__).parent / "templates"
 
@@ -94,6 +95,34 @@ def test_an_operation_can_be_cancelled_from_its_page(person: Person, program: Pr
     assert program.get(f"/v1/operations/{demo['operation']['id']}")["cancel_requested_at"]
 
 
+def test_an_operation_that_was_cancelled_can_be_tried_again_from_its_page(person: Person, program: Program, demo: Json):
+    page = f"/operations/{demo['operation']['id']}"
+    assert "Try again" not in person.see(page)
+    person.send(f"{page}/cancel")
+    assert "Try again" in person.see(page)
+    answer = person.send(f"{page}/retry", password="correct-horse-battery")
+    assert answer.status_code == 303
+    again = program.get(f"/v1{answer.headers['Location']}")
+    assert (again["retry_of"], again["actor"]) == (demo["operation"]["id"], "page")
+    assert "Try again" not in person.see(page)
+    assert f'href="{page}"' in person.see(answer.headers["Location"])
+    assert person.send(f"{page}/retry").status_code == 409
+
+
+def test_a_restart_is_asked_about_and_then_ordered(person: Person, program: Program, store: Store, demo: Json):
+    person.send(f"/operations/{demo['operation']['id']}/cancel")
+    store.run("UPDATE toygres.instances SET state = 'stopped', released_at = NULL")
+    assert "Restart…" not in person.see("/instances/demo")
+    store.run("UPDATE toygres.instances SET state = 'ready'")
+    page = person.see("/instances/demo")
+    assert 'href="/instances/' in page
+    assert "Restart…" in page
+    assert "nobody can log in until the server runs again" in person.see("/instances/demo/restart")
+    answer = person.send("/instances/demo/restart")
+    assert answer.status_code == 303
+    assert program.get(f"/v1{answer.headers['Location']}")["kind"] == "restart"
+
+
 def test_a_conflict_is_a_page_that_links_to_what_is_in_the_way(person: Person, demo: Json):
     answer = person.send("/instances/demo/connection")
     assert answer.status_code == 409
@@ -134,7 +163,18 @@ class _Checker(HTMLParser):
             self.fields.add(given.get("id") or "without id")
 
 
-@pytest.mark.parametrize("path", ["/", "/create", "/instances/demo", "/instances/demo/delete", "/signin"])
+def test_a_page_with_a_retry_keeps_the_same_rules(person: Person, demo: Json):
+    person.send(f"/operations/{demo['operation']['id']}/cancel")
+    checker = _Checker()
+    checker.feed(person.see(f"/operations/{demo['operation']['id']}"))
+    assert checker.found == []
+    assert checker.fields == {"password"} == checker.labelled
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/create", "/instances/demo", "/instances/demo/restart", "/instances/demo/delete", "/signin"],
+)
 def test_pages_hold_nothing_inline_nothing_foreign_and_a_label_for_each_field(person: Person, demo: Json, path: str):
     page = person.see(path)
     checker = _Checker()

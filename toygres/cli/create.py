@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +10,7 @@ from toygres.cli import app
 from toygres.cli.client import Client
 from toygres.cli.outcome import WaitOption, conclude
 from toygres.cli.output import Form, OutputOption, endpoint_text, say
+from toygres.cli.password import PasswordFileOption, read_password
 
 Json = dict[str, Any]
 
@@ -28,9 +27,7 @@ def create(
         list[str] | None,
         typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="A server parameter; repeatable."),
     ] = None,
-    password_file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Holds the password on its first line; `-` reads stdin.")
-    ] = None,
+    password_file: PasswordFileOption = None,
     platform: Annotated[str | None, typer.Option(help="Where it shall live; see `toygres platforms`.")] = None,
     wait: WaitOption = True,
     output: OutputOption = Form.TABLE,
@@ -43,7 +40,7 @@ def create(
         "cpu": cpu,
         "memory": memory,
         "parameters": _parameters(parameter or []) or None,
-        "password": _password(password_file) if password_file else None,
+        "password": read_password(password_file) if password_file else None,
         "platform": platform,
     }
     client = Client.find()
@@ -70,16 +67,3 @@ def _parameters(given: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{name} is set twice", param_hint="--parameter")
         parameters[name] = value
     return parameters
-
-
-def _password(source: str) -> str:
-    try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text()
-    except (OSError, UnicodeDecodeError) as trouble:
-        reason = getattr(trouble, "strerror", None) or "it isn't text"
-        raise typer.BadParameter(f"{source} can't be read: {reason}", param_hint="--password-file") from None
-    password, _, rest = text.partition("\n")
-    password = password.removesuffix("\r")
-    if not password or rest.strip():
-        raise typer.BadParameter("it must hold one line", param_hint="--password-file")
-    return password

@@ -78,6 +78,7 @@ def _fields(operation: Json) -> Iterator[tuple[str, str]]:
     yield "kind", operation["kind"]
     yield "instance", f"{operation['instance']['name']} ({operation['instance']['id']})"
     yield "state", operation["state"]
+    yield "ordered by", operation["actor"]
     yield "request", operation["request_id"]
     yield "retry of", operation["retry_of"] or ""
     for moment in ("created", "started", "cancel_requested", "deadline", "ended"):

@@ -24,7 +24,22 @@ ENDINGS = {
     "superseded": "was superseded",
 }
 
+# A delete and a cleanup go on until they succeed.
+TRIED_AGAIN = frozenset({"create", "start", "stop", "restart"})
+
+InstanceArgument = Annotated[str, typer.Argument(help="Its name or ID.")]
 WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the operation's end, or return at once.")]
+
+
+def change(instance: str, what: str, *, wait: bool, form: Form) -> None:
+    """Order `what` (start, stop, restart) for an instance, and conclude."""
+    client = Client.find()
+    conclude(client, client.post(instance_path(instance, what)), wait=wait, form=form, tell=tell_state)
+
+
+def tell_state(instance: Json) -> None:
+    """Write how the instance stands."""
+    typer.echo(f"{instance['name']} is {instance['status']['state']}")
 
 
 def conclude(client: Client, accepted: Json, *, wait: bool, form: Form, tell: Callable[[Json], None]) -> None:
@@ -62,6 +77,8 @@ def require(operation: Json, state: str) -> None:
         return
     say(f"{operation['kind']} of {operation['instance']['name']} {ENDINGS[operation['state']]}.")
     write_trouble(operation)
+    if operation["kind"] in TRIED_AGAIN and operation["state"] in ("failed", "cancelled"):
+        say(f"Try again: toygres retry {operation['id']}")
     raise typer.Exit(ExitCode.FAILED)
 
 

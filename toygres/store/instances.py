@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
@@ -37,6 +38,11 @@ _BY_ID = f"SELECT {COLUMNS} FROM toygres.instances i WHERE i.id = :id"
 _BY_ID_IN_PROJECT = f"{_BY_ID} AND i.project = :project"
 # Not the row's own lock: steps lock an operation's row before its instance's, requests would the other way round.
 _SERIALISE = "SELECT pg_advisory_xact_lock(7400003, hashtext(CAST(:id AS text)))"
+_READY_AND_IDLE = f"""
+SELECT {COLUMNS} FROM toygres.instances i
+WHERE i.state = 'ready' AND NOT EXISTS (
+    SELECT FROM toygres.operations o WHERE o.instance_id = i.id AND o.ended_at IS NULL)
+"""
 _DUE = """
 UPDATE toygres.instances SET checked_at = toygres.toygres_now() WHERE id = ANY(ARRAY(
     SELECT i.id FROM toygres.instances i
@@ -56,11 +62,17 @@ _INSERT = """
 INSERT INTO toygres.instances (id, project, name, platform, spec, port)
 VALUES (:id, :project, :name, :platform, CAST(:spec AS jsonb), :port)
 """
+_TAKE_UP_AGAIN = """
+UPDATE toygres.instances SET state = 'requested', released_at = NULL, port = NULL, endpoint = NULL, checked_at = NULL,
+    available = false, available_since = NULL, available_cause = NULL, updated_at = toygres.toygres_now()
+WHERE id = :id AND state IN ('failed', 'deleted') AND released_at IS NOT NULL
+"""
 _AVAILABLE = """
 WITH changed AS (
-    UPDATE toygres.instances i SET available = :value, available_since = toygres.toygres_now(),
-        available_cause = CAST(:cause AS jsonb), updated_at = toygres.toygres_now()
-    WHERE i.id = :id AND i.state = 'ready' AND i.available <> :value
+    UPDATE toygres.instances i SET available = :value, available_cause = CAST(:cause AS jsonb),
+        available_since = CASE WHEN i.available <> :value THEN toygres.toygres_now() ELSE i.available_since END,
+        updated_at = toygres.toygres_now()
+    WHERE i.id = :id AND i.state = 'ready' AND (i.available <> :value OR :new_cause)
       AND NOT EXISTS (SELECT FROM toygres.operations o WHERE o.instance_id = i.id AND o.ended_at IS NULL)
     RETURNING i.*
 )
@@ -148,14 +160,38 @@ def insert(
     connection: Connection, instance_id: UUID, project: str, name: str, platform: str, spec: InstanceSpec
 ) -> None:
     """Add the instance, without a port. Raises Conflict when the name is held."""
-    values = {
-        "id": instance_id,
-        "project": project,
-        "name": name,
-        "platform": platform,
-        "port": None,
-        "spec": json.dumps(stored_spec(spec)),
-    }
+    with _holding_name(connection, project, name):
+        connection.execute(
+            text(_INSERT),
+            {
+                "id": instance_id,
+                "project": project,
+                "name": name,
+                "platform": platform,
+                "port": None,
+                "spec": json.dumps(stored_spec(spec)),
+            },
+        )
+
+
+def take_up_again(connection: Connection, found: Instance) -> None:
+    """Make an instance whose create left nothing behind one that is requested anew, without a port.
+
+    Raises Conflict when another has its name by now, or when it isn't such an instance.
+    """
+    with _holding_name(connection, found.project, found.name):
+        taken = connection.execute(text(_TAKE_UP_AGAIN), {"id": found.id}).rowcount
+    if not taken:
+        raise Conflict(
+            f"{found.name} is {found.state.value}: it can't be created again.",
+            "Only one whose create failed or was cancelled can.",
+            instance_id=ids.shown(ids.INSTANCE, found.id),
+        )
+
+
+@contextmanager
+def _holding_name(connection: Connection, project: str, name: str) -> Iterator[None]:
+    """Do what gives an instance its name. Raises Conflict when another has it, or takes it at the same time."""
     holder = connection.execute(
         text("SELECT id FROM toygres.instances WHERE project = :project AND name = :name AND released_at IS NULL"),
         {"project": project, "name": name},
@@ -164,7 +200,7 @@ def insert(
         raise _name_held(name, holder)
     try:
         with connection.begin_nested():
-            connection.execute(text(_INSERT), values)
+            yield
     except IntegrityError as held:
         raise _name_held(name, None) from held
 
@@ -215,15 +251,25 @@ def take_due_for_check(store: Store, every: float, every_unavailable: float, lim
     return [row.id for row in rows]
 
 
+def ready_and_idle(store: Store) -> list[Instance]:
+    """Every ready instance with nothing going on, of whichever project."""
+    return [from_row(row) for row in store.all(_READY_AND_IDLE)]
+
+
 def look_soon(store: Store, instance_id: UUID) -> None:
     """Have the next round of checks begin with this instance."""
     store.run("UPDATE toygres.instances SET checked_at = NULL WHERE id = :id AND state = 'ready'", id=instance_id)
 
 
-def set_available(store: Store, instance_id: UUID, value: bool, cause: Cause | None) -> bool:
-    """Record what the observer saw of a ready instance with nothing going on; True when it changed."""
+def set_available(
+    store: Store, instance_id: UUID, value: bool, cause: Cause | None, *, new_cause: bool = False
+) -> bool:
+    """Record what the observer saw of a ready instance with nothing going on; True when it changed.
+
+    While it stays as unavailable as it was, its cause stays too, unless it is to be told with a `new_cause`.
+    """
     stored = json.dumps(cause.to_json()) if cause else None
-    return store.run(_AVAILABLE, id=instance_id, value=value, cause=stored) > 0
+    return store.run(_AVAILABLE, id=instance_id, value=value, cause=stored, new_cause=new_cause) > 0
 
 
 def stored_spec(spec: InstanceSpec) -> dict[str, object]:

@@ -24,7 +24,7 @@ o.*, i.name AS instance_name, (
         'position', s.position, 'name', s.name, 'state', s.state, 'attempts', s.attempts, 'looks', s.looks,
         'undoes', (SELECT u.name FROM toygres.steps u WHERE u.operation_id = o.id AND u.position = s.undoes),
         'worked', extract(epoch FROM s.worked + coalesce(toygres.toygres_now() - s.claimed_at, '0')),
-        'total', coalesce(extract(epoch FROM coalesce(s.ended_at, toygres.toygres_now()) - s.turn_at), 0),
+        'total', coalesce(extract(epoch FROM coalesce(s.ended_at, o.ended_at, toygres.toygres_now()) - s.turn_at), 0),
         'started_at', s.first_claimed_at, 'ended_at', s.ended_at, 'cause', s.cause
     ) ORDER BY s.position), '[]') FROM toygres.steps s WHERE s.operation_id = o.id
 ) AS steps
@@ -151,6 +151,36 @@ def open_of(connection: Connection, instance_id: UUID) -> tuple[UUID, str] | Non
         {"id": instance_id},
     ).first()
     return (row.id, row.kind) if row else None
+
+
+def newest_after(connection: Connection, operation_id: UUID) -> tuple[UUID, str] | None:
+    """The ID and kind of the last thing that was ordered for the instance after this operation; None when it is last.
+
+    Cleanups aren't ordered. An operation begins above every fence of those before it, whatever the clocks said.
+    """
+    row = connection.execute(
+        text(
+            """SELECT n.id, n.kind FROM toygres.operations o
+               JOIN toygres.operations n ON n.instance_id = o.instance_id AND n.fence > o.fence
+               WHERE o.id = :id AND n.kind <> 'cleanup' ORDER BY n.fence DESC LIMIT 1"""
+        ),
+        {"id": operation_id},
+    ).first()
+    return (row.id, row.kind) if row else None
+
+
+def count_since_others(connection: Connection, instance_id: UUID, actor: str, seconds: float) -> int:
+    """How many operations `actor` ordered for the instance in the last `seconds`, and since anybody else did."""
+    row = connection.execute(
+        text(
+            """SELECT count(*) AS n FROM toygres.operations o WHERE o.instance_id = :instance AND o.actor = :actor
+                AND o.created_at > toygres.toygres_now() - make_interval(secs => :seconds)
+                AND o.fence > (SELECT coalesce(max(p.fence), 0) FROM toygres.operations p
+                               WHERE p.instance_id = :instance AND p.actor <> :actor AND p.kind <> 'cleanup')"""
+        ),
+        {"instance": instance_id, "actor": actor, "seconds": seconds},
+    ).one()
+    return int(row.n)
 
 
 def get(store: Store, project: str, operation_id: str) -> OperationRecord:

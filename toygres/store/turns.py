@@ -26,13 +26,16 @@ WITH undos AS (
         fence = o.fence + 1, owner = NULL, claimed_at = NULL, lease_until = NULL, not_before = NULL,
         revision = o.revision + 1,
         outcome = :outcome, cause = CAST(:cause AS jsonb), cursor = o.nsteps, nsteps = o.nsteps + undos.n,
-        gives = CASE WHEN :outcome = 'failed' THEN o.gives_failed ELSE o.gives_cancelled END,
+        -- Before its first step nothing has happened to a server that runs or is stopped.
+        gives = CASE WHEN o.started_at IS NULL AND i.state IN ('ready', 'stopped') THEN i.state
+                     WHEN :outcome = 'failed' THEN o.gives_failed ELSE o.gives_cancelled END,
         due_at = CASE WHEN undos.n = 0 THEN NULL ELSE toygres.toygres_now() + make_interval(secs => :grace) END,
         deadline_at = toygres.toygres_now() + make_interval(secs => :undo_seconds),
         state = CASE WHEN undos.n = 0 THEN :outcome ELSE 'undoing' END,
         ended_at = CASE WHEN undos.n = 0 THEN toygres.toygres_now() END
-    FROM undos
-    WHERE o.id = :operation AND o.fence = :fence AND o.owner IS NOT DISTINCT FROM CAST(:worker AS integer)
+    FROM undos, toygres.instances i
+    WHERE i.id = o.instance_id
+      AND o.id = :operation AND o.fence = :fence AND o.owner IS NOT DISTINCT FROM CAST(:worker AS integer)
       AND o.ended_at IS NULL AND o.outcome = 'succeeded'
       AND (:outcome <> 'cancelled' OR o.cancel_requested_at IS NOT NULL)
     RETURNING o.*, o.nsteps - undos.n AS first_undo

@@ -1,28 +1,17 @@
-"""Instances: ordered, listed, looked at, started, stopped, deleted."""
+"""Instances: ordered, listed, looked at, started, stopped, restarted, deleted."""
 
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import url_for
 
 from toygres import provisioning
-from toygres.provisioning import Accepted
 from toygres.store import instances as store
 from web import present
-from web.orders import credentials_of, hand_on, instance_named
+from web.orders import Ordered, credentials_of, instance_named, ordered
 from web.schemas import asked, told
 from web.state import caller, services
 
 blueprint = APIBlueprint("instances", __name__, url_prefix="/v1/instances", tag="Instances")
-
-Ordered = tuple[told.AcceptedOut, int, dict[str, str]]
-
-
-def _accepted(accepted: Accepted) -> Ordered:
-    hand_on(accepted.operation)
-    operation = present.operation(accepted.operation)
-    body = told.AcceptedOut(instance=present.instance(services(), accepted.instance), operation=operation)
-    return body, 202, {"Location": url_for("operations.get_operation", operation_id=operation.id)}
 
 
 @blueprint.post("")
@@ -34,7 +23,7 @@ def create_instance(json_data: asked.CreateInstance) -> Ordered:
 
     Answers as soon as the order is written down; the operation tells how it goes on.
     """
-    return _accepted(provisioning.request_instance(services(), caller(), json_data.as_request()))
+    return ordered(provisioning.request_instance(services(), caller(), json_data.as_request()))
 
 
 @blueprint.get("")
@@ -75,7 +64,7 @@ def delete_instance(instance: str) -> Ordered:
 
     Takes the place of whatever else is being done to it.
     """
-    return _accepted(provisioning.request_delete(services(), caller(), instance))
+    return ordered(provisioning.request_delete(services(), caller(), instance))
 
 
 @blueprint.post("/<instance>/start")
@@ -83,7 +72,7 @@ def delete_instance(instance: str) -> Ordered:
 @blueprint.doc(operation_id="start_instance", responses=[404, 409, 503])
 def start_instance(instance: str) -> Ordered:
     """Start a stopped instance."""
-    return _accepted(provisioning.request_start(services(), caller(), instance))
+    return ordered(provisioning.request_start(services(), caller(), instance))
 
 
 @blueprint.post("/<instance>/stop")
@@ -91,4 +80,15 @@ def start_instance(instance: str) -> Ordered:
 @blueprint.doc(operation_id="stop_instance", responses=[404, 409, 503])
 def stop_instance(instance: str) -> Ordered:
     """Stop an instance and keep its data."""
-    return _accepted(provisioning.request_stop(services(), caller(), instance))
+    return ordered(provisioning.request_stop(services(), caller(), instance))
+
+
+@blueprint.post("/<instance>/restart")
+@blueprint.output(told.AcceptedOut, status_code=202)
+@blueprint.doc(operation_id="restart_instance", responses=[404, 409, 503])
+def restart_instance(instance: str) -> Ordered:
+    """Restart an instance.
+
+    Its server ends open sessions and stops, then runs again; a stopped one is started.
+    """
+    return ordered(provisioning.request_restart(services(), caller(), instance))

@@ -1,13 +1,13 @@
-"""Operations: listed, followed, cancelled."""
+"""Operations: listed, followed, cancelled, tried again."""
 
 from __future__ import annotations
 
 from apiflask import APIBlueprint
 
-from toygres import provisioning
+from toygres import provisioning, retrying
 from toygres.store import operations as store
 from web import present
-from web.orders import hand_on, instance_named, operation_after
+from web.orders import Ordered, hand_on, instance_named, operation_after, ordered
 from web.schemas import asked, told
 from web.state import caller, services
 
@@ -49,3 +49,15 @@ def cancel_operation(operation_id: str) -> told.OperationOut:
     cancelled = provisioning.request_cancel(services(), caller(), operation_id)
     hand_on(cancelled)
     return present.operation(cancelled)
+
+
+@blueprint.post("/<operation_id>/retry")
+@blueprint.input(asked.RetryOperation)
+@blueprint.output(told.AcceptedOut, status_code=202)
+@blueprint.doc(operation_id="retry_operation", responses=[404, 409, 422, 503])
+def retry_operation(operation_id: str, json_data: asked.RetryOperation) -> Ordered:
+    """Try an operation again that failed or was cancelled.
+
+    It stays as it ended; the answer names a new operation, whose `retry_of` it is.
+    """
+    return ordered(retrying.request_retry(services(), caller(), operation_id, json_data.plain_password()))

@@ -60,6 +60,18 @@ class CreateInstance(Asked):
         )
 
 
+class RetryOperation(Asked):
+    """How to try an operation again; the body may be left out."""
+
+    password: Password | None = Field(
+        None, description="With a create only: the user's password; a new strong one is made when left out."
+    )
+
+    def plain_password(self) -> str | None:
+        """The password itself."""
+        return self.password.get_secret_value() if self.password is not None else None
+
+
 def parameter_text(value: bool | int | float | str) -> str:
     """A parameter's value as PostgreSQL writes it: true is `on`."""
     if isinstance(value, bool):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, render_template, request
 from werkzeug.wrappers import Response
 
 from toygres import provisioning
@@ -16,15 +16,17 @@ from toygres.services import Services
 from toygres.store import instances, operations
 from web import present
 from web.errors import problem_for
-from web.orders import credentials_of, hand_on, instance_named, operation_named
+from web.orders import credentials_of, instance_named, operation_named
 from web.state import caller, services
 from web.ui.create_form import read_form
+from web.ui.operation_pages import followed
 
 PAGE_ITEMS = 50
 LAST_OPERATIONS = 10
 CHANGES: dict[str, Callable[[Services, Caller, str], Accepted]] = {
     "start": provisioning.request_start,
     "stop": provisioning.request_stop,
+    "restart": provisioning.request_restart,
     "delete": provisioning.request_delete,
 }
 
@@ -49,7 +51,7 @@ def create() -> Response:
     """Order an instance, or show the form again with what is wrong."""
     try:
         asked = read_form(request.form)
-        return _followed(provisioning.request_instance(services(), caller(), asked.as_request()))
+        return followed(provisioning.request_instance(services(), caller(), asked.as_request()))
     except Rejected as refused:
         return make_response(_form(request.form, refused), refused.status)
 
@@ -65,13 +67,13 @@ def show(ref: str) -> str:
     )
 
 
-@blueprint.get("/instances/<ref>/<any(stop, delete):change>")
+@blueprint.get("/instances/<ref>/<any(stop, restart, delete):change>")
 def confirm(ref: str, change: str) -> str:
     """Ask before something that ends sessions or data."""
     return render_template("confirm.html", instance=present.instance(services(), instance_named(ref)), change=change)
 
 
-@blueprint.post("/instances/<ref>/<any(start, stop, delete):change>")
+@blueprint.post("/instances/<ref>/<any(start, stop, restart, delete):change>")
 def order(ref: str, change: str) -> Response:
     """Order a change, once it is confirmed."""
     found = instance_named(ref)
@@ -80,7 +82,7 @@ def order(ref: str, change: str) -> Response:
         shown = present.instance(services(), found)
         page = render_template("confirm.html", instance=shown, change=change, problem=problem_for(Invalid([told])))
         return make_response(page, 422)
-    return _followed(CHANGES[change](services(), caller(), ids.shown(ids.INSTANCE, found.id)))
+    return followed(CHANGES[change](services(), caller(), ids.shown(ids.INSTANCE, found.id)))
 
 
 @blueprint.post("/instances/<ref>/connection")
@@ -96,12 +98,6 @@ def _form(values: dict[str, str], refused: Rejected | None) -> str:
     offers = present.platform(services().platforms[default], default=True)
     problem = problem_for(refused) if refused else None
     return render_template("create.html", offers=offers, values=values, problem=problem)
-
-
-def _followed(accepted: Accepted) -> Response:
-    hand_on(accepted.operation)
-    shown = ids.shown(ids.OPERATION, accepted.operation.id)
-    return redirect(url_for("operation_pages.show", operation_id=shown), 303)
 
 
 def _open_operation(found: Instance) -> object:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from toygres import provisioning
+from toygres import provisioning, retrying
+from toygres.domain import ids
+from toygres.provisioning import Accepted
 from web import present
 from web.orders import hand_on, operation_after, operation_named
 from web.schemas.asked import LONGEST_WAIT_SECONDS
@@ -17,7 +19,9 @@ blueprint = Blueprint("operation_pages", __name__, url_prefix="/operations")
 @blueprint.get("/<operation_id>")
 def show(operation_id: str) -> str:
     """One operation."""
-    return render_template("operation.html", operation=present.operation(operation_named(operation_id)))
+    found = operation_named(operation_id)
+    again = retrying.can_be_retried(services(), found)
+    return render_template("operation.html", operation=present.operation(found), can_be_retried=again)
 
 
 @blueprint.get("/<operation_id>/changes")
@@ -33,3 +37,17 @@ def cancel(operation_id: str) -> Response:
     """Cancel the operation."""
     hand_on(provisioning.request_cancel(services(), caller(), operation_id))
     return redirect(url_for("operation_pages.show", operation_id=operation_id), 303)
+
+
+@blueprint.post("/<operation_id>/retry")
+def retry(operation_id: str) -> Response:
+    """Try the operation again."""
+    password = request.form.get("password") or None
+    return followed(retrying.request_retry(services(), caller(), operation_id, password))
+
+
+def followed(accepted: Accepted) -> Response:
+    """Hand on an accepted order, and go where it can be followed."""
+    hand_on(accepted.operation)
+    shown = ids.shown(ids.OPERATION, accepted.operation.id)
+    return redirect(url_for("operation_pages.show", operation_id=shown), 303)

@@ -237,8 +237,8 @@ def test_delete_with_yes_waits_until_it_is_gone(wire: Any, run: Any, instance: A
     assert (ran.code, ran.out) == (0, "demo is deleted\n")
 
 
-@pytest.mark.parametrize(("command", "state"), [("start", "ready"), ("stop", "stopped")])
-def test_start_and_stop_wait_for_their_end(
+@pytest.mark.parametrize(("command", "state"), [("start", "ready"), ("stop", "stopped"), ("restart", "ready")])
+def test_start_stop_and_restart_wait_for_their_end(
     wire: Any, run: Any, instance: Any, operation: Any, command: str, state: str
 ) -> None:
     wire.answer("POST", f"{DEMO}/{command}", {"instance": instance(), "operation": operation(kind=command)}, status=202)
@@ -292,6 +292,55 @@ def test_cancel_succeeds_when_the_operation_ends_cancelled(
     wire.answer("POST", f"{OPERATION}/cancel", operation("running", 1), status=202)
     wire.answer("GET", OPERATION, operation(end, 2))
     assert run("cancel", "op_01h455vb4pex5vsknk084sn02q").code == code
+
+
+def test_retry_follows_the_new_operation(wire: Any, run: Any, instance: Any, operation: Any) -> None:
+    again = operation(id="op_01h455vb4pex5vsknk084sn02r", retry_of="op_01h455vb4pex5vsknk084sn02q")
+    wire.answer("POST", f"{OPERATION}/retry", {"instance": instance("requested"), "operation": again}, status=202)
+    wire.answer("GET", "/v1/operations/op_01h455vb4pex5vsknk084sn02r", {**again, "state": "succeeded", "revision": 2})
+    wire.answer("GET", BY_ID, instance())
+    ran = run("retry", "op_01h455vb4pex5vsknk084sn02q")
+    assert (ran.code, ran.out) == (0, "demo is ready\n")
+    assert wire.seen[0].body is None
+
+
+def test_retry_sends_the_password_in_a_file(wire: Any, run: Any, instance: Any, operation: Any, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("correct-horse\n")
+    accepted = {"instance": instance("requested"), "operation": operation()}
+    wire.answer("POST", f"{OPERATION}/retry", accepted, status=202)
+    arguments = ("--password-file", str(tmp_path / "password"), "--no-wait", "-o", "json")
+    ran = run("retry", "op_01h455vb4pex5vsknk084sn02q", *arguments)
+    assert (ran.code, ran.json) == (0, accepted)
+    assert wire.seen[0].body == {"password": "correct-horse"}
+
+
+def test_what_can_not_be_tried_again_is_told_in_a_sentence(wire: Any, run: Any) -> None:
+    problem = {
+        "title": "Conflict",
+        "status": 409,
+        "detail": "This stop can't be tried again: it succeeded.",
+        "remedy": "",
+    }
+    wire.answer("POST", f"{OPERATION}/retry", problem, status=409)
+    ran = run("retry", "op_01h455vb4pex5vsknk084sn02q")
+    assert (ran.code, ran.err) == (4, "toygres: This stop can't be tried again: it succeeded.\n")
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "told"),
+    [
+        ("failed", "create", True),
+        ("cancelled", "stop", True),
+        ("superseded", "create", False),
+        ("cancelled", "delete", False),
+    ],
+)
+def test_how_to_try_again_is_told_where_that_can_be_done(
+    wire: Any, run: Any, operation: Any, end: str, kind: str, told: bool
+) -> None:
+    wire.answer("GET", OPERATION, operation(end, 2, kind=kind))
+    ran = run("operations", "op_01h455vb4pex5vsknk084sn02q", "--follow")
+    assert ("Try again: toygres retry op_01h455vb4pex5vsknk084sn02q" in ran.err) is told
 
 
 @pytest.mark.parametrize(
