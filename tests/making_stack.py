@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from toygres.processes.broker import Broker
 from toygres.provisioning import InstanceRequest, request_delete, request_instance
 from toygres.services import Services
 from toygres.store import instances, operations
-from toygres.store.changes import Changes
+from toygres.store.changes import CHANNEL, Changes
 from worker.app import celery, configuration
 from worker.chains import publish as publish_now
 
@@ -114,6 +116,15 @@ class Stack:
             if condition(found):
                 return found
             self.changes.wait(operation_id, found.revision, 60)
+
+    def heard(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+        """Return once `condition` holds; it is looked at whenever anything is told."""
+        until = time.monotonic() + seconds
+        with self.services.store.direct() as connection:
+            connection.execute(f"LISTEN {CHANNEL}")
+            while not condition():
+                assert time.monotonic() < until, "it didn't come to be"
+                next(connection.notifies(timeout=1, stop_after=1), None)
 
     def instance_of(self, operation: OperationRecord) -> object:
         """The instance of an operation as its row says."""

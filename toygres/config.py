@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from toygres.errors import Misconfigured
@@ -68,6 +77,10 @@ class Settings(BaseSettings):
     login_seconds: PositiveFloat = Field(30.0, description="How long the first login may take to succeed.")
     operation_seconds: PositiveFloat = Field(900.0, description="How long an operation may take, undoing aside.")
     undo_seconds: PositiveFloat = Field(600.0, description="How long cleaning up may take before `cleanup` takes over.")
+    server_restarts: NonNegativeInt = Field(
+        3, description="How often a server that ended unasked is started again by itself; 0 for never."
+    )
+    server_restarts_seconds: PositiveFloat = Field(600.0, description="Within how many seconds that often, at most.")
     log_level: str = Field("info", description="The least important lines to log: debug, info, warning or error.")
     log_format: str = Field("auto", description="`json`, `console`, or `auto`: console on a terminal.")
 

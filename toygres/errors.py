@@ -30,6 +30,7 @@ class CauseCode(StrEnum):
     FILES_DENIED = "FilesDenied"
     SERVER_EXITED = "ServerExited"
     SERVER_STOPPED = "ServerStopped"
+    SERVER_KEEPS_ENDING = "ServerKeepsEnding"
     CREDENTIALS_MISSING = "CredentialsMissing"
     STORAGE_MISSING = "StorageMissing"
     VERSION_MISSING = "VersionMissing"

@@ -1,4 +1,7 @@
-"""Keeps `available` true: logs in to ready instances again and again, and at once when their server changed."""
+"""Keeps `available` true: logs in to ready instances again and again, and at once when their server changed.
+
+A server that ended unasked is started again.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,13 @@ from uuid import UUID
 
 import structlog
 
-from toygres import postgres
+from toygres import postgres, revival
 from toygres.domain.instance import Instance, InstanceState
 from toygres.errors import Cause, CauseCode, Unavailable
-from toygres.platforms.protocol import ServerPhase
+from toygres.platforms.protocol import ServerPhase, ServerStatus
 from toygres.services import Services
 from toygres.store import instances
+from worker.chains import publish
 
 log = structlog.get_logger(__name__)
 
@@ -42,13 +46,17 @@ class Keeper:
         found = instances.find(self._services.store, instance_id)
         if found is None or found.operation_id is not None or found.state is not InstanceState.READY:
             return
-        trouble = self._trouble(found)
+        status = self._services.platform(found.platform).observe(found)
+        # An event may have been missed, or nobody was there to hear it.
+        if ordered := revival.look_at(self._services, found, status):
+            publish(ordered)
+            return
+        trouble = self._trouble(found, status)
         if instances.set_available(self._services.store, found.id, trouble is None, trouble):
             log.warning("availability_changed", instance=found.name, available=trouble is None)
 
-    def _trouble(self, found: Instance) -> Cause | None:
+    def _trouble(self, found: Instance, status: ServerStatus) -> Cause | None:
         platform = self._services.platform(found.platform)
-        status = platform.observe(found)
         if status.phase is not ServerPhase.UP:
             return status.cause or _unclear(status.phase)
         kept = platform.credentials(found)

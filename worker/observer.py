@@ -8,11 +8,12 @@ from uuid import UUID
 
 import structlog
 
+from toygres import revival
 from toygres.platforms.protocol import Platform
 from toygres.services import Services
 from toygres.store import instances, sweeps
 from toygres.store.leadership import Leadership
-from worker.chains import publish_rest
+from worker.chains import publish, publish_rest
 
 log = structlog.get_logger(__name__)
 
@@ -65,8 +66,16 @@ class Observer:
             for operation_id in woken:
                 publish_rest(self._services.store, operation_id)
             if not woken:
-                instances.look_soon(self._services.store, instance_id)
-                self._look_now()
+                self._consider(instance_id)
         except Exception as error:
             # One instance's trouble must not blind the others; the sweep looks again in time.
             log.warning("change_untold", instance=str(instance_id), exc_info=error)
+
+    def _consider(self, instance_id: UUID) -> None:
+        """Have a server that ended started again; have somebody log in to any other."""
+        ordered = revival.consider(self._services, instance_id)
+        if ordered is not None:
+            publish(ordered)
+            return
+        instances.look_soon(self._services.store, instance_id)
+        self._look_now()

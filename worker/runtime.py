@@ -8,11 +8,12 @@ from uuid import UUID
 
 import structlog
 
+from toygres import revival
 from toygres.engine import Engine, Outcome
-from toygres.errors import Bug
+from toygres.errors import Bug, Unavailable
 from toygres.services import Services
 from toygres.store import workers
-from worker.chains import publish_rest
+from worker.chains import publish, publish_rest
 from worker.heartbeat import Heartbeat
 from worker.keeper import Keeper
 from worker.observer import Observer
@@ -29,11 +30,22 @@ KEEPER_SECONDS = 2.0
 _ENDING_SECONDS = 0.5
 
 
+def revive(services: Services) -> None:
+    """Have the servers started again that ended while no worker ran."""
+    try:
+        for operation in revival.consider_all(services):
+            publish(operation)
+    except Unavailable as error:
+        log.warning("nobody_revived", reason=error.message)
+
+
 class Runtime:
     """What a worker process does beside receiving messages."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
+        # Before anybody counts on this worker, so that whoever waited for one finds what it ordered.
+        revive(services)
         self.presence = workers.Presence(services.store, socket.gethostname(), os.getpid())
         self.engine = Engine(services, self.presence.arrive())
         self.queue = Queue(services.settings)

@@ -71,6 +71,7 @@ class Capabilities:
 
     `enforced` names the limits that the platform really keeps (of storage, cpu, memory); asking for one
     that isn't enforced is allowed and said. `ports`, when not None, is what instances' ports come from.
+    `brings_back` says that the platform itself runs a server again that ended; where it doesn't, we do.
     """
 
     kind: str
@@ -82,6 +83,7 @@ class Capabilities:
     cpu_millicores: Bounds
     memory_bytes: Bounds
     ports: range | None = None
+    brings_back: bool = False
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
 
