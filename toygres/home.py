@@ -61,11 +61,6 @@ class Home:
         return self.path / "up.lock"
 
     @property
-    def resume(self) -> Path:
-        """Which instances the next `up` is to start, as JSON."""
-        return self.path / "resume.json"
-
-    @property
     def place(self) -> Path:
         """Where servers live when they can't live in the home, as JSON."""
         return self.path / "place.json"

@@ -36,7 +36,6 @@ LEFT_BY_A_STOP = {
         "metadata-place.json",
         "place.json",
         "place.lock",
-        "resume.json",
         "secret-keys",
     ),
     *("servers", "template.lock", "token"),

@@ -57,5 +57,5 @@ def _stop_servers(home: Home) -> int:
     where = place.find(home)
     running = sum(bool(processes.all_of(Layout(where, instance))) for instance in all_ids(where))
     if running:
-        LocalPlatform("local", config.load(home=home.path)).shut_down()
+        LocalPlatform("local", config.load(home=home.path)).shut_down(_STOP_SECONDS)
     return running

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -21,9 +20,8 @@ from toygres.domain.names import NAME_RULE, is_name
 from toygres.errors import Misconfigured, ToygresError
 from toygres.home import Home
 
-# Everything has stopped within these, of which the instances' servers get at most the second.
+# Everything has stopped within these.
 _STOP_SECONDS = 4.8
-_SERVERS_SECONDS = 2.2
 
 
 def _checked(name: str | None) -> str | None:
@@ -76,10 +74,7 @@ def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> N
         except KeyboardInterrupt:
             say("Stopping")
         finally:
-            deadline = time.monotonic() + _STOP_SECONDS
-            if serving:
-                _stop_servers(home)
-            plane.stop(deadline - time.monotonic())
+            plane.stop(_STOP_SECONDS)
     say("Everything has stopped." if serving else "Interrupted; everything has stopped.")
     raise typer.Exit(ExitCode.OK if serving else ExitCode.INTERRUPTED)
 
@@ -87,7 +82,7 @@ def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> N
 def _begin(home: Home, name: str | None, ready_fd: int | None) -> None:
     from toygres.cli.orders import start_servers
 
-    start_servers(Client.from_home(home), home)
+    start_servers(Client.from_home(home))
     if ready_fd is not None:
         # Whoever waits there greets the person: what is said here ends in a log, where a URI mustn't be.
         os.write(ready_fd, b"ready")
@@ -100,21 +95,6 @@ def _begin(home: Home, name: str | None, ready_fd: int | None) -> None:
         if message := getattr(error, "message", ""):
             say(sentences(message, getattr(error, "remedy", "")))
     say("\nCtrl-C stops everything; the data stays.")
-
-
-def _stop_servers(home: Home) -> None:
-    """Have the instances' servers stopped, in bounded time even when the page hangs."""
-    from toygres.cli.orders import stop_servers
-
-    def order() -> None:
-        try:
-            stop_servers(Client.from_home(home), home, _SERVERS_SECONDS)
-        except ToygresError as error:
-            say(f"The servers couldn't be stopped: {error}")
-
-    ordering = threading.Thread(target=order, name="stop-servers", daemon=True)
-    ordering.start()
-    ordering.join(_SERVERS_SECONDS + 0.2)
 
 
 class _Stop:

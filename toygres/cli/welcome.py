@@ -9,7 +9,7 @@ import typer
 from toygres.cli.client import Client, instance_path, operation_path
 from toygres.cli.outcome import require
 from toygres.cli.steps import follow
-from toygres.errors import NotFound
+from toygres.errors import Conflict, NotFound
 from toygres.home import Home
 
 Json = dict[str, Any]
@@ -49,9 +49,19 @@ def _ordered(client: Client, name: str) -> Json | None:
         return created
     if found["operation"]:
         return client.get(operation_path(found["operation"]))
-    if found["status"]["state"] == "ready":
+    if found["status"]["state"] == "ready" and found["available"]["value"]:
         return None
-    started: Json = client.post(instance_path(name, "start"))["operation"]
+    return _started(client, name)
+
+
+def _started(client: Client, name: str) -> Json:
+    """The operation that starts the instance: ours, or one that was ordered just before it."""
+    try:
+        started: Json = client.post(instance_path(name, "start"))["operation"]
+    except Conflict as refused:
+        if refused.operation_id is None:
+            raise
+        started = client.get(operation_path(refused.operation_id))
     return started
 
 

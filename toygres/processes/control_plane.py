@@ -18,12 +18,12 @@ from toygres import config
 from toygres.errors import ToygresError
 from toygres.home import Home
 from toygres.platforms.local import place
-from toygres.platforms.local.platform import LocalPlatform
 from toygres.processes import child, flower, keys, leftovers, ports, running
 from toygres.processes.broker import Broker
 from toygres.processes.child import Command
 from toygres.processes.metadata import Metadata
 from toygres.processes.readiness import Readiness
+from toygres.processes.servers import Servers
 from toygres.processes.supervisor import NotStarted, Supervisor
 from toygres.processes.table import PROCESSES, ProcessRow, Stage
 
@@ -32,7 +32,9 @@ _MIGRATION_SECONDS = 600.0
 _PAGE_SECONDS = 60.0
 # What the stores get at the end of the time in which all is to stop, and the most that the others need before.
 _STORES_STOP_SECONDS = 0.9
-_OTHERS_STOP_SECONDS = 2.5
+_OTHERS_STOP_SECONDS = 2.2
+_RECORD_SECONDS = 0.4
+_LAST_SECONDS = _STORES_STOP_SECONDS + _RECORD_SECONDS
 _LEAST_STOP_SECONDS = 0.3
 _REACHED_BY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
@@ -51,6 +53,8 @@ class ControlPlane:
         self._telling = threading.Lock()
         self._stores: dict[str, Metadata | Broker] = {}
         self._sockets: dict[str, socket.socket] = {}
+        self._servers = Servers(self._settings, say)
+        self._migrated = False
 
     @property
     def url(self) -> str:
@@ -72,6 +76,7 @@ class ControlPlane:
         self._take_ports()
         self._start_stores()
         self._migrate()
+        self._servers.take_over(self._database_url())
         self._start_stage(Stage.ANSWERING)
         self._await_page()
         self._supervisor.settle()
@@ -83,9 +88,11 @@ class ControlPlane:
         deadline = time.monotonic() + seconds
         for listening in self._sockets.values():
             listening.close()
-        others = min(_OTHERS_STOP_SECONDS, max(_LEAST_STOP_SECONDS, seconds - _STORES_STOP_SECONDS))
+        others = min(_OTHERS_STOP_SECONDS, max(_LEAST_STOP_SECONDS, seconds - _LAST_SECONDS))
         self._stop_processes(others, lambda process: process.stage is not Stage.STORES)
-        self._end_servers(max(_LEAST_STOP_SECONDS, deadline - time.monotonic() - _STORES_STOP_SECONDS))
+        left = self._servers.end(max(_LEAST_STOP_SECONDS, deadline - time.monotonic() - _LAST_SECONDS))
+        if self._migrated:
+            self._servers.record(self._database_url(), left, _RECORD_SECONDS)
         self._stop_processes(_STORES_STOP_SECONDS, lambda process: process.stage is Stage.STORES)
         for store in self._stores.values():
             with contextlib.suppress(OSError, ToygresError):
@@ -96,17 +103,6 @@ class ControlPlane:
         names = [process.name for process in PROCESSES if chosen(process)]
         for name in self._supervisor.stop(names, seconds):
             self._say(f"{name} didn't stop in time and was killed.")
-
-    def _end_servers(self, seconds: float) -> None:
-        """Stop the instances' servers that no operation has stopped: those of creates that are going on."""
-        if not self._home.place.exists():
-            return
-        platform = LocalPlatform("local", self._settings)
-        ending = threading.Thread(target=platform.shut_down, name="end-servers", daemon=True)
-        ending.start()
-        ending.join(seconds)
-        if ending.is_alive():
-            self._say("Servers of instances are still stopping; they end by themselves.")
 
     def _take_ports(self) -> None:
         for setting in ("port", "flower_port"):
@@ -136,6 +132,11 @@ class ControlPlane:
         elif metadata.schema() != _newest_schema():
             self._run_migration()
             metadata.note_schema(_newest_schema())
+        self._migrated = True
+
+    def _database_url(self) -> str:
+        url = self._settings.database_url
+        return url.get_secret_value() if url is not None else ""
 
     def _run_migration(self) -> None:
         command = self._command("migrate", (sys.executable, "-m", "toygres", "migrate"))

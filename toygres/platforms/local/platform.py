@@ -20,6 +20,7 @@ from toygres.platforms.local.objects import objects
 from toygres.platforms.local.observe import evidence, observe
 from toygres.platforms.local.parameters import PARAMETERS
 from toygres.platforms.local.refusals import full_disk_refused, version_missing
+from toygres.platforms.local.shutdown import ShutDown, shut_down
 from toygres.platforms.local.watch import watch
 from toygres.platforms.protocol import Bounds, Capabilities, ServerStatus, Target
 
@@ -145,24 +146,24 @@ class LocalPlatform:
         """Tell whose server changed, until `stop` is set."""
         watch(self.place, changed, stop)
 
-    def resume(self, instance: Instance) -> bool:
-        """Run a server that should run but doesn't, after the machine or all of Toygres was down; whether it had to.
+    def running(self) -> list[UUID]:
+        """The instances whose server runs."""
+        return [found for found in all_ids(self.place) if processes.postmaster(self._layout(found)) is not None]
 
-        For `up`, before any worker runs: no operation is behind it, so it changes nothing that one has ordered.
+    def resume(self, instance_id: UUID, port: int, version: str) -> bool:
+        """Run a server that some step has launched and that is gone, after all of Toygres was; whether it had to.
+
+        For `up`, before any worker runs: a later step waits for the server, and none would launch it again.
         """
-        layout = self._layout(instance.id)
-        return server.resume(layout, command(self._binaries(instance.spec.version), layout, _port(instance)))
+        layout = self._layout(instance_id)
+        return server.resume(layout, lambda: command(self._binaries(version), layout, port))
 
-    def shut_down(self) -> None:
-        """Stop every server of the home properly, without an operation; returns once no process of one is left.
+    def shut_down(self, seconds: float) -> ShutDown:
+        """End every server of the home within `seconds`, properly where it can be, without an operation.
 
-        For `up`, once no worker runs. What is wanted stays as it is, so that `resume` brings them back.
+        For `up`, once no worker runs. What is wanted stays as it is, so that `resume` brings back what is waited for.
         """
-        layouts = [self._layout(instance_id) for instance_id in all_ids(self.place)]
-        for layout in layouts:
-            processes.stop_fast(processes.leaders(layout))
-        for layout in layouts:
-            processes.end(layout)
+        return shut_down([self._layout(instance_id) for instance_id in all_ids(self.place)], seconds)
 
     def _layout(self, instance_id: UUID) -> Layout:
         return Layout(self.place, instance_id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from uuid import UUID
 
 import psutil
 
@@ -62,6 +63,22 @@ def all_of(layout: Layout) -> list[psutil.Process]:
     return _all(layout, lambda process: _is_any(process, layout))
 
 
+def by_instance(layouts: Sequence[Layout]) -> dict[UUID, list[psutil.Process]]:
+    """Every process of each of these instances that has any: one look at all that run, however many there are."""
+    found: dict[UUID, list[psutil.Process]] = {}
+    for process in _owned(layouts[0]) if layouts else ():
+        for layout in layouts:
+            if _is_any(process, layout):
+                found.setdefault(layout.id, []).append(process)
+                break
+    return found
+
+
+def leading(found: Iterable[psutil.Process], layout: Layout) -> list[psutil.Process]:
+    """Those that are the server or about to be it."""
+    return [process for process in found if _leads(process, layout)]
+
+
 def send(process: psutil.Process, *signals: signal.Signals) -> None:
     """Signal this very process; one that has ended, or whose number is another's by now, is left alone."""
     with suppress(*_GONE), _held(process) as deliver:
@@ -86,14 +103,14 @@ def end(layout: Layout) -> None:
     Raises Unavailable when some live on.
     """
     left = all_of(layout)
-    leading = [process for process in left if _leads(process, layout)]
-    stop_fast(leading)
-    _wait(leading, _FAST_SECONDS)
+    leaders_left = leading(left, layout)
+    stop_fast(leaders_left)
+    wait_all(leaders_left, _FAST_SECONDS)
     for number, seconds in ((signal.SIGQUIT, _IMMEDIATE_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
         left = all_of(layout) if left else []
         for process in left:
             send(process, number)
-        _wait(left, seconds)
+        wait_all(left, seconds)
     if left := all_of(layout) if left else []:
         raise Unavailable(f"Process {left[0].pid} of the server can't be ended.", "It is tried again by itself.")
 
@@ -103,10 +120,10 @@ def end_preparations(layout: Layout) -> None:
     left = _all(layout, lambda process: _makes_data(process, layout))
     for process in left:
         send(process, signal.SIGKILL)
-    _wait(left, _KILL_SECONDS)
+    wait_all(left, _KILL_SECONDS)
 
 
-def _wait(processes: list[psutil.Process], seconds: float) -> None:
+def wait_all(processes: Iterable[psutil.Process], seconds: float) -> None:
     """Until all have ended, or `seconds` are over."""
     until = time.monotonic() + seconds
     for process in processes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,8 +54,8 @@ def apply(layout: Layout, fence: int, configuration: str, command: Sequence[str]
             launch(layout, ticket, command)
 
 
-def resume(layout: Layout, command: Sequence[str]) -> bool:
-    """Run a server that should run and doesn't, although no operation asks for it; whether it had to."""
+def resume(layout: Layout, command: Callable[[], Sequence[str]]) -> bool:
+    """Run a server that should run and doesn't, although no step asks for it; whether it had to."""
     meant = wanted(layout) or ""
     if not meant.startswith(RUN) or processes.leaders(layout):
         return False
@@ -63,7 +63,7 @@ def resume(layout: Layout, command: Sequence[str]) -> bool:
     with opened(layout.place, INSTANCES, layout.id.hex) as anchor:
         anchor.write(WANTED, f"{ticket}\n")
     _await_end(layout)
-    launch(layout, ticket, command)
+    launch(layout, ticket, command())
     return True
 
 

@@ -8,13 +8,14 @@ import socket
 
 import psutil
 import pytest
-from making import MakeSubject, Subject, local_platform, subjects
+from making import PATIENCE, MakeSubject, Subject, local_platform, subjects
 
 from toygres.errors import CauseCode, Refused
 from toygres.platforms.local import processes, server
 from toygres.platforms.local.configuration import command
 from toygres.platforms.local.layout import Layout
 from toygres.platforms.local.platform import LocalPlatform
+from toygres.platforms.local.shutdown import ShutDown
 from toygres.platforms.protocol import ServerPhase, ServerStatus
 
 
@@ -206,19 +207,50 @@ def test_a_log_that_has_grown_large_is_put_aside_at_the_next_start(subject: Subj
     assert (layout.anchor / "log.old").exists()
 
 
-def test_all_are_shut_down_with_toygres_and_come_back_with_it() -> None:
+def test_all_are_shut_down_with_toygres_and_what_is_waited_for_runs_again() -> None:
     with local_platform() as platform, subjects(platform) as make:
         running, stopped = make(), make()
         running.bring_up()
         stopped.bring_up()
         _stop(stopped)
-        platform.shut_down()
+        assert platform.running() == [running.instance.id]
+        assert platform.shut_down(PATIENCE) == ShutDown()
+        assert platform.running() == []
         assert not [found for subject in (running, stopped) for found in subject.objects if "process" in found]
-        assert platform.resume(running.instance)
-        assert not platform.resume(stopped.instance)
+        assert _resumed(running)
+        assert not _resumed(stopped)
         running.until(ServerPhase.UP)
-        assert not platform.resume(running.instance)
+        assert not _resumed(running)
         assert platform.observe(stopped.instance).phase is ServerPhase.STOPPED
+
+
+def test_a_server_that_does_not_stop_in_time_is_ended_all_the_same_and_loses_nothing() -> None:
+    with local_platform() as platform, subjects(platform) as make:
+        slow, quick = make(), make()
+        slow.bring_up()
+        quick.bring_up()
+        with slow.connect() as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        # A process that is stopped like this takes note of no signal but one.
+        _kill(Layout(platform.place, slow.instance.id), signal.SIGSTOP)
+        assert platform.shut_down(2.0) == ShutDown(cut_short=(slow.instance.id,))
+        assert not [found for subject in (slow, quick) for found in subject.objects if "process" in found]
+        slow.platform.apply_server(slow.target)
+        slow.until(ServerPhase.UP)
+        with slow.connect() as connection:
+            assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_where_nothing_runs_there_is_nothing_to_shut_down() -> None:
+    with local_platform() as platform:
+        assert platform.shut_down(PATIENCE) == ShutDown()
+
+
+def _resumed(subject: Subject) -> bool:
+    platform, instance = subject.platform, subject.instance
+    assert isinstance(platform, LocalPlatform)
+    assert instance.port is not None
+    return platform.resume(instance.id, instance.port, instance.spec.version)
 
 
 def _broken(subject: Subject) -> ServerStatus:
