@@ -47,7 +47,7 @@ class Up:
     def __init__(self, home: Home, **variables: str) -> None:
         self.home = home
         self._port = free_ports(1)[0]
-        self._environment = {**_without_settings(), **self._own(), **variables}
+        self._environment = {**without_settings(), **self._own(), **variables}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
@@ -151,7 +151,7 @@ def _all_free(ports: range) -> bool:
     return False
 
 
-def _without_settings() -> dict[str, str]:
+def without_settings() -> dict[str, str]:
     """Our environment without what somebody has set for a Toygres of his own."""
     own = ("TOYGRES_", "DATABASE_URL", "REDIS_URL", "POSTGRES_")
     return {name: value for name, value in os.environ.items() if not name.startswith(own)}
