@@ -12,7 +12,8 @@ from uuid import UUID
 
 from toygres.domain.instance import Credentials, Endpoint, Instance
 from toygres.errors import Cause, CauseCode, Refused
-from toygres.platforms.protocol import Bounds, Capabilities, Parameter, ServerPhase, ServerStatus, Target
+from toygres.platforms.parameters import catalogue
+from toygres.platforms.protocol import Bounds, Capabilities, ServerPhase, ServerStatus, Target
 
 OFFER = Capabilities(
     kind="memory",
@@ -24,17 +25,7 @@ OFFER = Capabilities(
     cpu_millicores=Bounds(least=100, most=64_000, default=1000),
     memory_bytes=Bounds(least=2**27, most=2**38, default=2**29),
     ports=range(20_000, 20_003),
-    parameters={
-        "work_mem": Parameter(
-            name="work_mem",
-            type="integer",
-            unit="kB",
-            minimum="64",
-            maximum="2147483647",
-            restart=False,
-            description="Memory for a sort.",
-        )
-    },
+    parameters={version: catalogue.parameters(version) for version in ("18", "17")},
 )
 
 

@@ -10,7 +10,7 @@ from toygres.domain import quantity
 from toygres.domain.instance import InstanceSpec
 from toygres.domain.names import NAME_RULE, is_name
 from toygres.errors import FieldError, Invalid
-from toygres.platforms import parameters
+from toygres.platforms.parameters import near, values
 from toygres.platforms.protocol import Bounds, Capabilities, Platform
 from toygres.services import Services
 
@@ -44,7 +44,7 @@ def check(services: Services, request: InstanceRequest) -> tuple[Platform, Insta
         "cpu": _size(errors, "cpu", request.cpu, offer.cpu_millicores, _MILLICORES),
         "memory": _size(errors, "memory", request.memory, offer.memory_bytes, _BYTES),
     }
-    checked = _check_parameters(errors, request.parameters, offer)
+    checked = _check_parameters(errors, request, offer, name)
     if errors:
         raise Invalid(errors)
     return platform, InstanceSpec(
@@ -97,14 +97,25 @@ def _size(errors: list[FieldError], field_name: str, asked: str | None, bounds: 
     return value
 
 
-def _check_parameters(errors: list[FieldError], asked: Mapping[str, str], offer: Capabilities) -> Mapping[str, str]:
-    for name, value in asked.items():
-        known = offer.parameters.get(name)
-        if known is None:
-            errors.append(_error(f"parameters.{name}", value, "can't be set", _one_of(sorted(offer.parameters))))
-        elif trouble := parameters.check(known, value):
-            errors.append(_error(f"parameters.{name}", value, trouble, parameters.allowed(known)))
-    return MappingProxyType(dict(asked))
+def _check_parameters(
+    errors: list[FieldError], request: InstanceRequest, offer: Capabilities, platform: str
+) -> Mapping[str, str]:
+    """The parameters asked for, by the names that PostgreSQL goes by: it doesn't mind the case."""
+    version = request.version or offer.default_version
+    known = offer.parameters.get(version, {})
+    checked: dict[str, str] = {}
+    for asked, value in request.parameters.items():
+        name = asked.lower()
+        if name in checked:
+            errors.append(_error(f"parameters.{asked}", value, "is set twice", f"{name} once"))
+        elif name in known:
+            trouble = values.check(known[name], value)
+            errors += [_error(f"parameters.{asked}", value, trouble, values.allowed(known[name]))] if trouble else []
+        elif version in offer.versions:
+            message, allowed = near.refusal(name, known, version, platform)
+            errors.append(_error(f"parameters.{asked}", value, message, allowed))
+        checked[name] = value
+    return MappingProxyType(checked)
 
 
 def _error(field_name: str, value: object, message: str, allowed: str) -> FieldError:

@@ -18,7 +18,7 @@ from toygres.store.changes import Changes
 from web import auth, errors, openapi, requests, ui
 from web.api import health, instances, operations, platforms, signins
 from web.state import LONG_WAITS, WebState
-from web.ui import instance_pages, operation_pages, signin
+from web.ui import instance_pages, operation_pages, parameter_pages, signin
 
 LONGEST_BODY = 64 * 1024
 
@@ -52,7 +52,8 @@ def create_app(services: Services | None = None) -> APIFlask:
     errors.register(app)
     openapi.configure(app)
     ui.register(app)
-    for part in (health, instances, operations, platforms, signins, signin, instance_pages, operation_pages):
+    api = (health, instances, operations, platforms, signins)
+    for part in (*api, signin, instance_pages, operation_pages, parameter_pages):
         app.register_blueprint(part.blueprint)
     return app
 

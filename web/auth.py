@@ -16,7 +16,7 @@ from toygres.home import Home
 from web.state import state
 
 OPEN_ENDPOINTS = frozenset({"health.healthz", "health.readyz", "static", "signin.explain", "signin.redeem"})
-PAGES = frozenset({"instance_pages", "operation_pages", "signin"})
+PAGES = frozenset({"instance_pages", "operation_pages", "parameter_pages", "signin"})
 SESSION_HOURS = 12
 CSRF_FIELD = "csrf"
 

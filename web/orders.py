@@ -1,4 +1,4 @@
-"""What the API and the page do alike: hand on what was ordered, wait for a change, read credentials."""
+"""What the API and the page do alike: hand on what was ordered, wait for a change, read credentials and lists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import url_for
 from toygres.domain import ids
 from toygres.domain.instance import Instance
 from toygres.domain.records import OperationRecord
-from toygres.errors import Conflict, Misconfigured
+from toygres.errors import Conflict, FieldError, Invalid, Misconfigured, NotFound
 from toygres.provisioning import Accepted
 from toygres.store import instances, operations
 from web import present
@@ -77,3 +77,16 @@ def credentials_of(found: Instance) -> told.CredentialsOut:
             operation_id=operation_id,
         )
     return present.credentials(found, found.endpoint, kept)
+
+
+def parameters_of(platform: str, version: str | None) -> told.ParameterList:
+    """What may be set there for `version`, or for its default one. Raises NotFound and Invalid."""
+    found = services().platforms.get(platform)
+    if found is None:
+        names = ", ".join(sorted(services().platforms))
+        raise NotFound(f"There is no platform {platform!r}.", f"There is: {names}.")
+    offers = found.capabilities()
+    if version is not None and version not in offers.versions:
+        allowed = f"one of {', '.join(offers.versions)}"
+        raise Invalid([FieldError(field="version", value=version, message="isn't offered", allowed=allowed)])
+    return present.parameters(found, version or offers.default_version)

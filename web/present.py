@@ -13,6 +13,7 @@ from toygres.domain.quantity import format_bytes, format_millicores
 from toygres.domain.records import OperationRecord, Page, StepRecord
 from toygres.errors import Cause
 from toygres.operations import OPERATIONS
+from toygres.platforms.parameters import values
 from toygres.platforms.protocol import Bounds, Parameter, Platform
 from toygres.services import Services
 from web.schemas import told
@@ -112,8 +113,14 @@ def platform(found: Platform, *, default: bool) -> told.PlatformOut:
         storage=_bounds(offers.storage_bytes, format_bytes),
         cpu=_bounds(offers.cpu_millicores, format_millicores),
         memory=_bounds(offers.memory_bytes, format_bytes),
-        parameters=[_parameter(each) for each in offers.parameters.values()],
     )
+
+
+def parameters(found: Platform, version: str) -> told.ParameterList:
+    """What may be set on a platform for a version, by name."""
+    offered = found.capabilities().parameters.get(version, {})
+    items = [_parameter(offered[name]) for name in sorted(offered)]
+    return told.ParameterList(version=version, items=items, next_cursor=None)
 
 
 def _uri(endpoint: Endpoint, database: str, login: Login) -> str:
@@ -143,7 +150,10 @@ def _step(step: StepRecord) -> told.StepOut:
 
 def _parameter(found: Parameter) -> told.ParameterOut:
     return told.ParameterOut(
-        choices=list(found.choices), **_same(found, "name type unit minimum maximum restart description")
+        also=list(found.also),
+        choices=list(found.choices),
+        allowed=values.allowed(found),
+        **_same(found, "name type unit minimum maximum multiple_of default restart category description note"),
     )
 
 

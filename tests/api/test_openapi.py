@@ -26,8 +26,8 @@ def test_operation_ids_are_stable(document: Json):
     found = {operation["operationId"] for methods in document["paths"].values() for operation in methods.values()}
     assert found == {
         "cancel_operation", "create_instance", "create_signin", "delete_instance", "get_credentials", "get_health",
-        "get_instance", "get_operation", "get_readiness", "list_instances", "list_operations", "list_platforms",
-        "restart_instance", "retry_operation", "start_instance", "stop_instance",
+        "get_instance", "get_operation", "get_readiness", "list_instances", "list_operations", "list_parameters",
+        "list_platforms", "restart_instance", "retry_operation", "start_instance", "stop_instance",
     }  # fmt: skip
 
 

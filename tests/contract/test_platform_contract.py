@@ -35,7 +35,9 @@ def test_what_one_gets_by_default_is_on_offer(platform: Platform) -> None:
     assert offer.default_version in offer.versions
     for bounds in (offer.storage_bytes, offer.cpu_millicores, offer.memory_bytes):
         assert bounds.least <= bounds.default <= bounds.most
-    assert all(name == parameter.name for name, parameter in offer.parameters.items())
+    assert set(offer.parameters) == set(offer.versions)
+    for parameters in offer.parameters.values():
+        assert all(name == parameter.name == name.lower() for name, parameter in parameters.items())
 
 
 def test_a_platform_that_can_work_says_so(platform: Platform) -> None:

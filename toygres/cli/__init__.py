@@ -29,6 +29,7 @@ COMMAND_MODULES = (
     "cancel",
     "retry",
     "platforms",
+    "parameters",
     "signin",
     "prepare",
     "migrate",

@@ -25,7 +25,9 @@ def create(
     memory: Annotated[str | None, typer.Option(help="Memory, such as 512Mi.")] = None,
     parameter: Annotated[
         list[str] | None,
-        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="A server parameter; repeatable."),
+        typer.Option(
+            "--parameter", "-p", metavar="NAME=VALUE", help="A server parameter; repeatable; see `toygres parameters`."
+        ),
     ] = None,
     password_file: PasswordFileOption = None,
     platform: Annotated[str | None, typer.Option(help="Where it shall live; see `toygres platforms`.")] = None,

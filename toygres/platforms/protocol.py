@@ -42,18 +42,26 @@ class ServerStatus:
 class Parameter:
     """A server parameter that may be set, as PostgreSQL describes it (`pg_settings`).
 
-    `type` is bool, integer, real, enum or string; `minimum` and `maximum` count in `unit` (`8kB`, `ms`);
-    `choices` are an enum's values; `restart` says that a change needs the server to be restarted.
+    `type` is bool, integer, real, enum or string; `default` is what one gets who sets nothing, with its unit;
+    `minimum` and `maximum` count in `unit` (`8kB`, `ms`); `also` are numbers outside of them that may be set
+    all the same, `multiple_of` is what numbers must be multiples of;
+    `choices` are an enum's values; `restart` says that a change needs the server to be restarted; `note` says why
+    less may be set than PostgreSQL itself would take.
     """
 
     name: str
     type: str
-    unit: str
-    minimum: str
-    maximum: str
     restart: bool
     description: str
+    category: str = ""
+    default: str = ""
+    unit: str = ""
+    minimum: str = ""
+    maximum: str = ""
+    also: tuple[str, ...] = ()
+    multiple_of: str = ""
     choices: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +80,7 @@ class Capabilities:
     `enforced` names the limits that the platform really keeps (of storage, cpu, memory); asking for one
     that isn't enforced is allowed and said. `ports`, when not None, is what instances' ports come from.
     `brings_back` says that the platform itself runs a server again that ended; where it doesn't, we do.
+    `parameters` are those that may be set, by version and lower-case name.
     """
 
     kind: str
@@ -84,7 +93,7 @@ class Capabilities:
     memory_bytes: Bounds
     ports: range | None = None
     brings_back: bool = False
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, Parameter]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,9 @@ class CreateInstance(Asked):
     cpu: Text | None = Field(None, description="A quantity of cores.", examples=["500m"])
     memory: Text | None = Field(None, description="A quantity of bytes.", examples=["512Mi"])
     parameters: dict[str, bool | int | Finite | Text] = Field(
-        default_factory=dict, max_length=100, description="PostgreSQL parameters that the platform lets you set."
+        default_factory=dict,
+        max_length=100,
+        description="PostgreSQL parameters that the platform lets you set for that version; see its list of them.",
     )
     password: Password | None = Field(None, description="The user's password; a strong one is made when left out.")
     platform: Text | None = Field(None, description="The platform to live on.")
@@ -96,6 +98,14 @@ class OperationsQuery(PageQuery):
     """Which operations."""
 
     instance: Text | None = Field(None, description="Only those of this instance, by name or ID.")
+
+
+class ParametersQuery(Asked):
+    """Which version's parameters."""
+
+    version: Text | None = Field(
+        None, description="A PostgreSQL version that the platform offers; its default when left out."
+    )
 
 
 class OperationQuery(Asked):

@@ -178,16 +178,34 @@ class QuantityBoundsOut(Told):
 
 
 class ParameterOut(Told):
-    """A PostgreSQL parameter that may be set."""
+    """A PostgreSQL parameter that may be set.
+
+    `minimum` and `maximum` count in `unit`; `also` are numbers that may be set although they lie outside;
+    `allowed` says all of it in words, `note` why less may be set than PostgreSQL itself would take.
+    """
 
     name: str
-    type: str
+    type: Literal["bool", "integer", "real", "enum", "string"]
     unit: str
     minimum: str
     maximum: str
+    also: list[str]
+    multiple_of: str
     choices: list[str]
+    default: str
     restart: bool
+    category: str
     description: str
+    note: str
+    allowed: str
+
+
+class ParameterList(Told):
+    """Every parameter that may be set for one version, by name."""
+
+    version: str
+    items: list[ParameterOut]
+    next_cursor: None
 
 
 class PlatformOut(Told):
@@ -203,7 +221,6 @@ class PlatformOut(Told):
     storage: QuantityBoundsOut
     cpu: QuantityBoundsOut
     memory: QuantityBoundsOut
-    parameters: list[ParameterOut]
 
 
 class PlatformList(Told):

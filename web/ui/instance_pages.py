@@ -16,7 +16,7 @@ from toygres.services import Services
 from toygres.store import instances, operations
 from web import present
 from web.errors import problem_for
-from web.orders import credentials_of, instance_named, operation_named
+from web.orders import credentials_of, instance_named, operation_named, parameters_of
 from web.state import caller, services
 from web.ui.create_form import read_form
 from web.ui.operation_pages import followed
@@ -96,8 +96,14 @@ def connection(ref: str) -> str:
 def _form(values: dict[str, str], refused: Rejected | None) -> str:
     default = services().settings.platform
     offers = present.platform(services().platforms[default], default=True)
-    problem = problem_for(refused) if refused else None
-    return render_template("create.html", offers=offers, values=values, problem=problem)
+    version = values.get("version")
+    return render_template(
+        "create.html",
+        offers=offers,
+        parameters=parameters_of(default, version if version in offers.versions else None),
+        values=values,
+        problem=problem_for(refused) if refused else None,
+    )
 
 
 def _open_operation(found: Instance) -> object:

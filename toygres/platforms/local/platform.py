@@ -13,15 +13,15 @@ from toygres.domain.instance import Credentials, Endpoint, Instance
 from toygres.errors import Bug, Misconfigured, Refused, Unavailable
 from toygres.platforms.local import binaries, fence, host, place, processes, server, storage
 from toygres.platforms.local import credentials as logins
-from toygres.platforms.local.configuration import HOST, command, render
+from toygres.platforms.local.configuration import DEFAULTS, HOST, command, render
 from toygres.platforms.local.folder import opened
 from toygres.platforms.local.layout import Layout, all_ids
 from toygres.platforms.local.objects import objects
 from toygres.platforms.local.observe import evidence, observe
-from toygres.platforms.local.parameters import PARAMETERS
 from toygres.platforms.local.refusals import full_disk_refused, version_missing
 from toygres.platforms.local.shutdown import ShutDown, shut_down
 from toygres.platforms.local.watch import watch
+from toygres.platforms.parameters import catalogue
 from toygres.platforms.protocol import Bounds, Capabilities, ServerStatus, Target
 
 _MIB = 2**20
@@ -62,7 +62,7 @@ class LocalPlatform:
             cpu_millicores=Bounds(least=10, most=256_000, default=1000),
             memory_bytes=Bounds(least=64 * _MIB, most=4096 * _GIB, default=512 * _MIB),
             ports=self._settings.instance_ports,
-            parameters=PARAMETERS,
+            parameters={version: catalogue.parameters(version, DEFAULTS) for version in versions},
         )
 
     def check(self) -> None:

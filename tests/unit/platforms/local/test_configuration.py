@@ -6,18 +6,20 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from conf_grammar import read
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from making import MakeSubject, Subject, make_instance, reserved_port
+from making import Subject, make_instance, reserved_port
 
 from toygres.errors import CauseCode, Refused
 from toygres.platforms.local import template
 from toygres.platforms.local.commands import environment
 from toygres.platforms.local.configuration import command, quoted, render
 from toygres.platforms.local.layout import Layout
-from toygres.platforms.local.parameters import PARAMETERS
 from toygres.platforms.local.place import identity_kwargs
 from toygres.platforms.local.platform import LocalPlatform
+from toygres.platforms.parameters import catalogue
+from toygres.platforms.parameters.values import check
 
 NASTY = ["it's", "back\\slash", "trailing\\", "''", "# not a comment", "a = 'b'", "\\n", "é ", "include 'x'"]
 
@@ -45,6 +47,35 @@ def test_a_parameter_that_is_not_on_the_list_is_refused(name: str) -> None:
     with pytest.raises(Refused) as refused:
         render(make_instance("18", 20000, {name: "x"}).spec)
     assert refused.value.cause.code is CauseCode.PARAMETERS_REJECTED
+
+
+NAMES = [(version, name) for version in catalogue.VERSIONS for name in catalogue.parameters(version)]
+ODD = st.text(st.sampled_from("0123456789.-+eExX kMGTBmsind\"'\\\n\r#=$,_abpublic/"), max_size=30)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(NAMES), st.data())
+def test_what_passes_the_check_is_read_back_as_that_one_setting_and_nothing_else(
+    of: tuple[str, str], data: st.DataObject
+) -> None:
+    version, name = of
+    known = catalogue.parameters(version)[name]
+    likely = [known.default, known.minimum, known.maximum, "on", "UTC", '"$user", public', *known.choices]
+    value = data.draw(
+        st.one_of(st.sampled_from(likely), st.sampled_from(likely).map(str.upper), ODD, st.text(max_size=30))
+    )
+    if check(known, value) is not None:
+        return
+    alone, asked = (read(render(make_instance(version, 20000, given).spec)) for given in ({}, {name: value}))
+    assert dict(asked) == {**dict(alone), name: value}
+    assert len(asked) == len(dict(asked))
+
+
+@given(st.text(max_size=30))
+def test_even_a_value_that_nothing_has_checked_is_read_back_as_it_was_given(value: str) -> None:
+    assume(value.isprintable())
+    spec = make_instance("18", 20000, {"timezone": value}).spec
+    assert dict(read(render(spec)))["timezone"] == value
 
 
 @given(st.text(max_size=30))
@@ -84,27 +115,3 @@ def test_where_a_server_listens_is_on_its_command_line(local: LocalPlatform, sub
     assert said[:3] == ["/bin/postgres", "-D", str(layout.data)]
     for option in (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={layout.sockets}"):
         assert said[said.index(option) - 1] == "-c"
-
-
-@pytest.mark.parametrize("version", ["18", "15"])
-def test_every_parameter_that_is_offered_is_as_the_server_describes_it(
-    make_subject: MakeSubject, version: str, local: LocalPlatform
-) -> None:
-    if version not in local.versions:
-        pytest.skip(f"PostgreSQL {version} isn't installed here (Debian's postgresql-{version})")
-    subject = make_subject(version=version)
-    subject.bring_up()
-    with subject.connect() as connection:
-        rows = connection.execute(
-            "SELECT lower(name), vartype, coalesce(unit, ''), min_val, max_val, context, enumvals FROM pg_settings"
-        ).fetchall()
-    known = {row[0]: row for row in rows}
-    for name, parameter in PARAMETERS.items():
-        _, kind, unit, least, most, context, choices = known[name]
-        assert (parameter.type, parameter.unit) == (kind, unit)
-        assert parameter.restart == (context == "postmaster")
-        assert context != "internal"
-        assert set(parameter.choices) <= set(choices or ())
-        if least is not None:
-            assert float(parameter.minimum) >= float(least)
-            assert float(parameter.maximum) <= float(most)

@@ -1,0 +1,1 @@
+"""Commands for those who work on Toygres; none of it is in the wheel."""
