@@ -16,6 +16,12 @@ from toygres.errors import Cause, CauseCode
 
 _CONNECT_SECONDS = 3
 _ANSWER_SECONDS = 5.0
+# Whatever limits an instance's own sessions have, ours have these.
+_OPTIONS = (
+    f"-c statement_timeout={int(_ANSWER_SECONDS * 1000)} -c lock_timeout=0 -c idle_session_timeout=0"
+    " -c idle_in_transaction_session_timeout=0"
+)
+_FIRST_WITH_TRANSACTION_TIMEOUT = 17_00_00
 _REFUSED = "Connection refused"
 # What servers say while they come and go (SQLSTATE 57P03), which libpq hands on only as text.
 _COMING = ("the database system is starting up", "not yet accepting connections", "in recovery mode")
@@ -43,6 +49,8 @@ def _try(endpoint: Endpoint, database: str, login: Login, check: Callable[[Conne
         return _why_not_connected(failed, where, login.user)
     try:
         with _answering(connection):
+            if connection.info.server_version >= _FIRST_WITH_TRANSACTION_TIMEOUT:
+                connection.execute("SET transaction_timeout = 0")
             return check(connection)
     except TimeoutError:
         return _no_answer(where, f"a query had no answer for {_ANSWER_SECONDS:g} s")
@@ -64,7 +72,7 @@ def _connect(endpoint: Endpoint, database: str, login: Login) -> Connection:
         require_auth="scram-sha-256",
         connect_timeout=_CONNECT_SECONDS,
         application_name="toygres",
-        options=f"-c statement_timeout={int(_ANSWER_SECONDS * 1000)}",
+        options=_OPTIONS,
         client_encoding="UTF8",
         sslmode="prefer",
         gssencmode="disable",
