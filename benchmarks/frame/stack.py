@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 
 from benchmarks.frame import double
-from benchmarks.frame.samples import say
 from benchmarks.frame.throwaway import without_settings
 from toygres import config
 from toygres.home import Home
@@ -29,6 +28,7 @@ from toygres.store import migrate
 
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+_RESTART_SECONDS = 0.1
 ROOT = Path(__file__).parents[2]
 
 
@@ -119,7 +119,7 @@ def _forget_connections() -> None:
 def running_stack(home: Home, **variables: str) -> Iterator[Stack]:
     """A metadata DB and a broker that answer, without worker or page yet."""
     home.make()
-    supervisor = Supervisor(say, lambda: None, threading.Event())
+    supervisor = Supervisor(lambda _: None, lambda: None, threading.Event(), pauses=(_RESTART_SECONDS,))
     metadata = Metadata(home, place.find(home, place.Tenant.METADATA))
     stack = Stack(home, dict(variables), supervisor, metadata, Broker(home))
     try:

@@ -12,12 +12,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from toygres.errors import ToygresError
 from toygres.processes.child import Command, end_of, last_lines, spawn
 
-_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
 
@@ -36,8 +36,10 @@ class Keeper:
         *,
         started: Callable[[], None],
         died: Callable[[Keeper, str], None],
+        pauses: Sequence[float],
     ) -> None:
         self.command = command
+        self._pauses = pauses
         self._thread = threading.Thread(target=self._run, name=f"keeper-{command.name}", daemon=True)
         self._restarts = restarts
         self._started = started
@@ -75,7 +77,7 @@ class Keeper:
                 return
             self._died(self, how)
             deaths = 0 if time.monotonic() - began > _STEADY_SECONDS else deaths
-            pause = _PAUSES[min(deaths, len(_PAUSES) - 1)]
+            pause = self._pauses[min(deaths, len(self._pauses) - 1)]
             if not self._restarts.is_set() or self._stopping.wait(pause):
                 return
             deaths += 1
@@ -121,12 +123,18 @@ class Supervisor:
     """All processes of one `up`.
 
     `report` hears a sentence about each that ended unasked, `changed` is called whenever one was started; once
-    `interrupted` is set, nothing more is waited for.
+    `interrupted` is set, nothing more is waited for. `pauses` are the seconds before a process is started again
+    that has ended for the first, second, … time in a row.
     """
 
     def __init__(
-        self, report: Callable[[str], None], changed: Callable[[], None], interrupted: threading.Event
+        self,
+        report: Callable[[str], None],
+        changed: Callable[[], None],
+        interrupted: threading.Event,
+        pauses: Sequence[float] = PAUSES,
     ) -> None:
+        self._pauses = pauses
         self._interrupted = interrupted
         self._report = report
         self._changed = changed
@@ -137,7 +145,7 @@ class Supervisor:
 
     def start(self, command: Command) -> None:
         """Run the command until `stop`."""
-        keeper = Keeper(command, self._restarts, started=self._changed, died=self._note_death)
+        keeper = Keeper(command, self._restarts, started=self._changed, died=self._note_death, pauses=self._pauses)
         self._keepers[command.name] = keeper
         keeper.start()
 
