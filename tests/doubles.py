@@ -8,7 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
+from typing import NamedTuple
+from uuid import UUID, uuid4
 
 from toygres.domain.instance import Credentials, Endpoint, Instance
 from toygres.errors import Cause, CauseCode, Refused
@@ -29,14 +30,29 @@ OFFER = Capabilities(
 )
 
 
+class Effect(NamedTuple):
+    """Something that was made or removed, and whose claim did it."""
+
+    verb: str
+    instance: UUID
+    kind: str
+    fence: int
+    operation: UUID
+
+
 @dataclass
 class MemoryPlatform:
-    """Keeps each instance's objects in a dictionary; `effects` is the log that only it writes."""
+    """Keeps each instance's objects in a dictionary; `effects` is the log that only it writes.
+
+    `at` is told each point that a call passes, before a fault is looked for there.
+    """
 
     name: str = "memory"
+    offer: Capabilities = OFFER
     kept: dict[UUID, dict[str, object]] = field(default_factory=dict)
     fences: dict[UUID, int] = field(default_factory=dict)
-    effects: list[tuple[str, UUID, str]] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    at: Callable[[str], None] = lambda point: None
     faults: dict[str, Callable[[], None]] = field(default_factory=dict)
     status: ServerStatus | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -45,7 +61,7 @@ class MemoryPlatform:
         return "memory"
 
     def capabilities(self) -> Capabilities:
-        return OFFER
+        return self.offer
 
     def check(self) -> None:
         self._fault("check")
@@ -60,7 +76,7 @@ class MemoryPlatform:
         self._remove(target, "credentials")
 
     def apply_storage(self, target: Target) -> None:
-        self._apply(target, "storage", lambda: "data")
+        self._apply(target, "storage", lambda: f"data {uuid4()}")
 
     def remove_storage(self, target: Target) -> None:
         self._remove(target, "storage")
@@ -109,7 +125,7 @@ class MemoryPlatform:
             objects = self.kept.setdefault(target.instance.id, {})
             if kind not in objects:
                 objects[kind] = make()
-                self.effects.append(("apply", target.instance.id, kind))
+                self._log("apply", target, kind)
         self._fault(f"after apply_{kind}")
 
     def _remove(self, target: Target, kind: str) -> None:
@@ -117,7 +133,7 @@ class MemoryPlatform:
         with self.lock:
             self._pass_fence(target)
             if self.kept.get(target.instance.id, {}).pop(kind, None) is not None:
-                self.effects.append(("remove", target.instance.id, kind))
+                self._log("remove", target, kind)
             if not self.kept.get(target.instance.id):
                 self.kept.pop(target.instance.id, None)
         self._fault(f"after remove_{kind}")
@@ -129,7 +145,11 @@ class MemoryPlatform:
             raise Refused(cause)
         self.fences[target.instance.id] = target.fence
 
+    def _log(self, verb: str, target: Target, kind: str) -> None:
+        self.effects.append(Effect(verb, target.instance.id, kind, target.fence, target.operation_id))
+
     def _fault(self, point: str) -> None:
+        self.at(point)
         fault = self.faults.get(point)
         if fault is not None:
             fault()
