@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from doubles import OFFER, MemoryPlatform
 from driving import Driver
 
 from toygres.config import load
+from toygres.domain.instance import InstanceState
 from toygres.errors import Cause, CauseCode
 from toygres.home import Home
 from toygres.secrets import Cipher
@@ -40,6 +42,8 @@ class World:
 
     services: Services
     platform: MemoryPlatform
+    # Names of instances with which nothing is wrong or going on: the next test that needs one takes it from here.
+    at_rest: dict[InstanceState, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def store(self) -> Store:

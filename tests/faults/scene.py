@@ -47,43 +47,55 @@ class Scene:
     row: Row
     one: Driver = field(init=False)
     other: Driver = field(init=False)
+    name: str = field(init=False)
     instance: UUID = field(init=False)
     operation: UUID = field(init=False)
     kept: dict[str, object] = field(init=False)
 
     def __post_init__(self) -> None:
         self.one, self.other = self.world.worker(), self.world.worker()
-        self.name = f"i{next(_NAMES)}"
         self.operation = self._order()
         if self.row.part is not Part.STEP:
             self._fail()
         if self.row.part is Part.CLEANUP:
             self._abandon()
-        while self.world.remaining(self.operation)[0] != self.row.step:
-            self.other.deliver(self.operation)
+        self._deliver_those_before()
         self.kept = dict(self.objects)
 
     def _order(self) -> UUID:
-        created = self.other.order(self.name)
-        self.instance = created.instance.id
-        if self.row.before is InstanceState.REQUESTED:
-            return created.operation.id
-        self.other.drain(created.operation.id)
-        if self.row.before is InstanceState.STOPPED:
-            self.finish(self.request("stop"))
-        return self.request(self.row.operation.kind)
+        at_rest = self.world.at_rest[self.row.before]
+        if self.row.before is InstanceState.REQUESTED or not at_rest:
+            self.name = f"i{next(_NAMES)}"
+            created = self.other.order(self.name)
+            self.instance = created.instance.id
+            if self.row.before is InstanceState.REQUESTED:
+                return created.operation.id
+            self.other.drain(created.operation.id)
+            if self.row.before is InstanceState.STOPPED:
+                self.other.drain(self.request("stop"))
+        else:
+            self.name = at_rest.pop()
+        operation = self.request(self.row.operation.kind)
+        self.instance = self.other.operation(operation).instance_id
+        return operation
+
+    def _deliver_those_before(self) -> None:
+        """Deliver what comes before the row."""
+        remaining = self.world.remaining(self.operation)
+        for step in remaining[: remaining.index(self.row.step)]:
+            assert self.other.engine.run_step(self.operation, step) is Outcome.DONE
 
     def _fail(self) -> None:
         """Have the last step refuse, so that every undo is planned."""
         worker = self.world.worker()
         worker.engine.steps = {**worker.engine.steps, self.row.operation.steps[-1].name: refuse}
-        while worker.operation(self.operation).state is not OperationState.UNDOING:
-            worker.deliver(self.operation)
+        for step in self.row.operation.steps:
+            worker.engine.run_step(self.operation, step.name)
 
     def _abandon(self) -> None:
         """Let the time for undoing pass, so that a cleanup takes over."""
         self.world.shift(self.world.services.settings.undo_seconds + 1)
-        self.other.deliver(self.operation)
+        self.other.engine.run_step(self.operation, self.world.remaining(self.operation)[0])
         cleanup = self.other.instance(self.instance).operation_id
         assert cleanup is not None
         self.operation = cleanup
@@ -152,6 +164,7 @@ class Scene:
         self._check_available()
         self._check_steps()
         self._check_history()
+        self.world.at_rest[instance.state].append(self.name)
 
     def next_state(self, state: InstanceState) -> InstanceState:
         """What the instance is after an operation that follows on one that gave `state`."""
