@@ -91,6 +91,8 @@ def made_world(database_url: str) -> Iterator[World]:
     home = Home(folder / "home")
     home.make()
     store = Store(database_url)
+    # Here the DB never goes away, and asking it before each statement takes as long as the statement.
+    store._engine.pool._pre_ping = False
     platform = MemoryPlatform(name=NAME, offer=replace(OFFER, ports=None))
     try:
         store.run(_STAND_STILL)

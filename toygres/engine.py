@@ -26,8 +26,6 @@ from toygres.turning import abandon, cancel_unheld, deadline_passed
 
 log = structlog.get_logger(__name__)
 
-_LONGEST_PAUSE_SECONDS = 300.0
-
 
 class Outcome(StrEnum):
     """What a delivery of a step came to, for whoever delivered it."""
@@ -98,7 +96,7 @@ class Engine:
         function = self.steps.get(held.step)
         if function is None:
             # A newer version's step: another worker knows it.
-            claims.hand_back(self.services.store, held, later=claims.GRACE_SECONDS)
+            claims.hand_back(self.services.store, held, _unknown(held.step), claims.GRACE_SECONDS)
             return Outcome.DROPPED
         try:
             function(self._context(held))
@@ -148,7 +146,7 @@ class Engine:
         return self._later(held, _of_exception(error, "It is tried again by itself; the worker's log has the details."))
 
     def _later(self, held: Claim, cause: Cause) -> Outcome:
-        pause = min(_LONGEST_PAUSE_SECONDS, 2.0 ** min(held.attempts - 1, 10))
+        pause = min(claims.LONGEST_PAUSE_SECONDS, 2.0 ** min(held.attempts - 1, 10))
         return self._after(held, claims.try_later(self.services.store, held, cause, pause), Outcome.WAITING)
 
     def _fail(self, held: Claim, cause: Cause) -> Outcome:
@@ -229,6 +227,14 @@ def _of_exception(error: Exception, remedy: str) -> Cause:
 
 def _place(error: Exception) -> str:
     return f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+
+
+def _unknown(step: str) -> Cause:
+    return Cause(
+        code=CauseCode.STEP_UNKNOWN,
+        message=f"The worker that was handed {step} doesn't know it: another version of Toygres planned it.",
+        remedy="Wait: a worker of that version takes it. When none runs any more, start one.",
+    )
 
 
 def _no_credentials() -> Cause:

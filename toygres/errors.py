@@ -40,6 +40,7 @@ class CauseCode(StrEnum):
     NO_ANSWER = "NoAnswer"
     DEADLINE_PASSED = "DeadlinePassed"
     WORKERS_DIED = "WorkersDied"
+    STEP_UNKNOWN = "StepUnknown"
     CANCELLED = "Cancelled"
     FENCED_OFF = "FencedOff"
     OTHER_HOST = "OtherHost"

@@ -78,9 +78,7 @@ def request_delete(services: Services, caller: Caller, ref: str) -> Accepted:
             chosen_id = going_on[0]
         else:
             chosen_id = ids.new()
-            superseded = going_on[0] if going_on else None
-            if superseded and not turns.supersede(connection, superseded, chosen_id, caller.actor):
-                superseded = None
+            superseded = _supersede(connection, found.id, chosen_id, caller)
             # Only now does the state stand still: no operation is open that could change it.
             found = instances.reread(connection, found)
             require_allowed(DELETE, found)
@@ -164,6 +162,15 @@ def accepted(services: Services, caller: Caller, instance_id: UUID, operation_id
     if instance is None:
         raise Bug(f"the instance {instance_id} of an accepted request is gone")
     return Accepted(instance=instance, operation=operations.find(services.store, caller.project, operation_id))
+
+
+def _supersede(connection: Connection, instance_id: UUID, successor: UUID, caller: Caller) -> UUID | None:
+    """End whatever is open for the instance; its ID."""
+    # Again when it ended by itself meanwhile: a cleanup may have taken its place.
+    while going_on := operations.open_of(connection, instance_id):
+        if turns.supersede(connection, going_on[0], successor, caller.actor):
+            return going_on[0]
+    return None
 
 
 def _request(services: Services, caller: Caller, ref: str, operation: Operation, participle: str) -> Accepted:

@@ -21,8 +21,13 @@ from toygres.store.session import Store
 
 # Seconds after which the sweep publishes what an event or a message should have carried on.
 GRACE_SECONDS = 3.0
-# Seconds between looks at a parked step while an observer is there to wake it sooner.
+# The most seconds between two attempts.
+LONGEST_PAUSE_SECONDS = 300.0
+# Seconds between looks at a parked step while an observer is there to wake it sooner; up to twice as many, so that
+# what was parked together isn't looked at together.
 LOOK_AGAIN_SECONDS = 30.0
+# No wait is as long: what lies further ahead was written before the clock stepped back.
+AHEAD = "interval '15 minutes'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +95,8 @@ WITH claimed AS (
     FROM toygres.steps s
     WHERE o.id = :operation AND s.operation_id = o.id AND s.position = o.cursor AND s.name = :step
       AND o.ended_at IS NULL AND (o.owner IS NULL OR o.lease_until < toygres.toygres_now())
-      AND (o.not_before IS NULL OR o.not_before <= toygres.toygres_now())
+      AND (o.not_before IS NULL OR o.not_before <= toygres.toygres_now()
+           OR o.not_before > toygres.toygres_now() + {AHEAD})
       AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
       AND EXISTS (SELECT FROM toygres.workers w WHERE w.id = :worker)
     RETURNING o.*
@@ -167,7 +173,8 @@ WITH parked AS (
     UPDATE toygres.operations o SET
         {_LET_GO}, state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END,
         due_at = least(
-            toygres.toygres_now() + make_interval(secs => CASE WHEN o.wakes = :wakes THEN :later ELSE 0 END),
+            toygres.toygres_now()
+                + make_interval(secs => CASE WHEN o.wakes = :wakes THEN :later * (1 + random()) ELSE 0 END),
             s.first_claimed_at + make_interval(secs => s.within_seconds), o.deadline_at)
     FROM toygres.steps s
     WHERE {_HOLDS} AND s.operation_id = o.id AND s.position = o.cursor
@@ -223,23 +230,34 @@ WITH handed AS (
     WHERE {_HOLDS} RETURNING o.*
 )
 UPDATE toygres.steps s SET
-    state = 'waiting', attempts = greatest(s.attempts - 1, 0), worked = {_WORKED}, claimed_at = NULL
+    state = 'waiting', attempts = s.attempts - 1, worked = {_WORKED}, claimed_at = NULL, cause = CAST(:cause AS jsonb)
 FROM handed o WHERE s.operation_id = o.id AND s.position = o.cursor
 """
 
+# Locked in one order, since every worker's sweep frees what it finds. A step that keeps killing its worker has used
+# up its attempts; where it must be tried for ever, it waits longer each time, or it would kill one worker a second.
 _FREE = f"""
-WITH freed AS (
+WITH lost AS MATERIALIZED (
+    SELECT o.id FROM toygres.operations o WHERE o.owner IS NOT NULL AND ({{lost}}) ORDER BY o.id FOR UPDATE
+), pause AS (
+    SELECT s.operation_id AS id, s.name AS step, CASE WHEN {{forgiven}} = 0 AND s.attempts >= o.max_attempts
+           THEN least({LONGEST_PAUSE_SECONDS}, 2 ^ least(s.attempts - o.max_attempts, 10)) ELSE 0 END AS seconds
+    FROM lost JOIN toygres.operations o ON o.id = lost.id
+    JOIN toygres.steps s ON s.operation_id = o.id AND s.position = o.cursor
+), freed AS (
     UPDATE toygres.operations o SET
-        {_LET_GO}, due_at = toygres.toygres_now(),
+        {_LET_GO}, due_at = least(toygres.toygres_now() + make_interval(secs => pause.seconds), o.deadline_at),
+        not_before = CASE WHEN pause.seconds > 0 THEN
+            least(toygres.toygres_now() + make_interval(secs => pause.seconds), o.deadline_at) END,
         state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END
-    WHERE o.ended_at IS NULL AND o.owner IS NOT NULL AND ({{lost}}) RETURNING o.*
+    FROM pause WHERE o.id = pause.id RETURNING o.*, pause.step
 ), step AS (
     UPDATE toygres.steps s SET
         state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(:cause AS jsonb),
         attempts = s.attempts - {{forgiven}}
     FROM freed o WHERE s.operation_id = o.id AND s.position = o.cursor
 ), event AS ({
-    EVENT.format(source="freed", step="NULL", actor="'sweep'", kind="'claim_lost'", data="CAST(:cause AS jsonb)")
+    EVENT.format(source="freed", step="o.step", actor="'sweep'", kind="'claim_lost'", data="CAST(:cause AS jsonb)")
 })
 SELECT id FROM freed
 """
@@ -275,7 +293,7 @@ def finish(store: Store, held: Claim) -> Ending | None:
 
 
 def park(store: Store, held: Claim, cause: Cause, later: float = LOOK_AGAIN_SECONDS) -> Ending | None:
-    """Give the slot back and look again in `later` seconds, or when woken.
+    """Give the slot back and look again in `later` to twice as many seconds, or when woken.
 
     None when the claim was lost, or when the step's `within` has passed.
     """
@@ -287,15 +305,15 @@ def try_later(store: Store, held: Claim, cause: Cause, later: float) -> Ending |
     return _ending(store.one(_TRY_LATER, **_match(held), later=later, cause=_json(cause)))
 
 
-def hand_back(store: Store, held: Claim, later: float = 0.0) -> bool:
-    """Give the claim back unused, so that another worker takes it; False when it was lost."""
-    return store.run(_HAND_BACK, **_match(held), later=later) > 0
+def hand_back(store: Store, held: Claim, cause: Cause, later: float) -> bool:
+    """Give the claim back unused, so that another worker takes it in `later` seconds; False when it was lost."""
+    return store.run(_HAND_BACK, **_match(held), later=later, cause=_json(cause)) > 0
 
 
 def free_lapsed(store: Store, cause: Cause) -> list[UUID]:
     """Take away every claim whose step's time limit has passed."""
-    rows = store.all(_FREE.format(lost="o.lease_until < toygres.toygres_now()", forgiven=0), cause=_json(cause))
-    return [row.id for row in rows]
+    lost = f"o.lease_until < toygres.toygres_now() OR o.claimed_at > toygres.toygres_now() + {AHEAD}"
+    return [row.id for row in store.all(_FREE.format(lost=lost, forgiven=0), cause=_json(cause))]
 
 
 def free_of_dead(store: Store, cause: Cause) -> list[UUID]:

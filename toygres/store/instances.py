@@ -47,7 +47,9 @@ _DUE = """
 UPDATE toygres.instances SET checked_at = toygres.toygres_now() WHERE id = ANY(ARRAY(
     SELECT i.id FROM toygres.instances i
     WHERE i.state = 'ready' AND (i.checked_at IS NULL OR i.checked_at < toygres.toygres_now()
-          - make_interval(secs => CASE WHEN i.available THEN :every ELSE :every_unavailable END))
+          - make_interval(secs => CASE WHEN i.available THEN :every ELSE :every_unavailable END)
+          -- The clock stepped back since.
+          OR i.checked_at > toygres.toygres_now())
       AND NOT EXISTS (SELECT FROM toygres.operations o WHERE o.instance_id = i.id AND o.ended_at IS NULL)
     ORDER BY i.checked_at NULLS FIRST LIMIT :limit FOR UPDATE SKIP LOCKED))
 RETURNING id

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from toygres.store.claims import GRACE_SECONDS
+from toygres.store.claims import AHEAD, GRACE_SECONDS
 from toygres.store.session import Store
 
 # The queue is first in, first out: what was published before its oldest message has been taken or lost, so
@@ -22,7 +22,7 @@ WHERE o.id = ANY(
               toygres.toygres_now(),
               to_timestamp(CAST(:oldest AS double precision)) + make_interval(secs => :grace))
           ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-    || ARRAY({_OPEN} AND due_at > toygres.toygres_now() + interval '15 minutes'
+    || ARRAY({_OPEN} AND due_at > toygres.toygres_now() + {AHEAD}
           ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 )
 RETURNING o.id, o.state = 'waiting' AND o.not_before IS NULL AND o.unclaimed = 1 AS parked,
