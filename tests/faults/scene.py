@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -198,7 +199,7 @@ class Scene:
         assert ends == dict.fromkeys(opened, 1)
         for kind in ALL:
             verbs = [effect.verb for effect in self.effects if effect.kind == kind]
-            assert all(verb != following for verb, following in zip(verbs, verbs[1:], strict=False)), self.effects
+            assert all(verb != following for verb, following in itertools.pairwise(verbs)), self.effects
         fences = [effect.fence for effect in self.effects]
         assert fences == sorted(fences)
         for kind in ("storage", "credentials"):

@@ -23,7 +23,8 @@ class Killed(BaseException):
 class Attempt:
     """One message in one worker's hands. Only one of all attempts and the test itself acts at a time.
 
-    `stopped_at` is "before" or "after" while it is frozen there, None once it has ended with `outcome`.
+    `stopped_at` is "before" or "after" while it is frozen there (or what `stop_here` was told), None once it has ended
+    with `outcome`.
     """
 
     def __init__(self, worker: Driver, operation: UUID, step: str) -> None:
@@ -78,11 +79,18 @@ class Attempt:
             self.outcome = self.worker.engine.run_step(self.operation, self.step)
         except Killed:
             pass
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             self.error = error
         finally:
             self.stopped_at = None
             self._stopped.release()
+
+
+def stop_here(at: str) -> None:
+    """Stop the attempt whose thread this is; nothing when it is none's."""
+    attempt: Attempt | None = getattr(_OF_THIS_THREAD, "attempt", None)
+    if attempt is not None:
+        attempt.stop(at)
 
 
 def stopping(steps: Mapping[str, StepFunction]) -> dict[str, StepFunction]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,8 @@ from toygres.domain.instance import InstanceState
 
 _OPERATIONS = """
 SELECT o.*, toygres.toygres_now() AS now, (
-    SELECT jsonb_agg(jsonb_build_object('position', s.position, 'name', s.name, 'state', s.state, 'undoes', s.undoes, 'undo', s.undo,
-        'begun', s.first_claimed_at IS NOT NULL, 'attempts', s.attempts) ORDER BY s.position)
+    SELECT jsonb_agg(jsonb_build_object('position', s.position, 'name', s.name, 'state', s.state, 'undoes', s.undoes,
+        'undo', s.undo, 'begun', s.first_claimed_at IS NOT NULL, 'attempts', s.attempts) ORDER BY s.position)
     FROM toygres.steps s WHERE s.operation_id = o.id) AS steps
 FROM toygres.operations o ORDER BY o.id
 """
@@ -110,7 +111,7 @@ def _in_order(row: Any) -> None:
     steps = [step for step in row.steps if step["undoes"] is None]
     undos = [step for step in row.steps if step["undoes"] is not None]
     for part in (steps, undos):
-        for before, step in zip(part, part[1:], strict=False):
+        for before, step in itertools.pairwise(part):
             done = before["state"] in ("done", "undone")
             require(done or not step["begun"], "a step began before its predecessor was done", before, step)
     running = [step["position"] for step in row.steps if step["state"] == "running"]
@@ -118,6 +119,8 @@ def _in_order(row: Any) -> None:
     if undos:
         require(all(step["state"] in _OVER for step in steps), "a step is open that is being undone", row)
         require(row.outcome != "succeeded", "undos of an operation that goes on", row)
+        undone = [step["undoes"] for step in undos]
+        require(undone == sorted(undone, reverse=True), "steps aren't undone newest first", undone)
 
 
 def _truly_ended(row: Any) -> None:

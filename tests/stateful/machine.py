@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from driving import BROKEN, CALLER, STARTING, Driver
-from hypothesis import event, note
+from hypothesis import currently_in_test_context, event, note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from stateful.attempts import Attempt, stopping
@@ -42,11 +43,13 @@ _ORDERABLE = [kind for kind in OPERATIONS if hasattr(provisioning, f"request_{ki
 _FAR_AHEAD = timedelta(minutes=15)
 
 
-def _io_error() -> None:
+def io_error() -> None:
+    """What may go better next time."""
     raise OSError(5, "Input/output error")
 
 
-def _refusal() -> None:
+def refusal() -> None:
+    """What no trying again can help."""
     raise Refused(BROKEN.cause)
 
 
@@ -75,10 +78,11 @@ class Machine(RuleBasedStateMachine):
         platform.fences.clear()
         platform.effects.clear()
         self.mend()
-        with self.world.store.direct() as connection:
-            connection.execute(_FORGET)
+        platform.at = lambda point: None
+        self.forget(self.world)
         self.watch = Watch(self.world)
         self.workers = [self._arrive(), self._arrive()]
+        self.gone: list[Driver] = []
         self.attempts: list[Attempt] = []
         self.messages: list[tuple[UUID, str]] = []
         self.seen: Counter[str] = Counter()
@@ -99,7 +103,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(_ORDERABLE), which=st.integers(0, _INSTANCES - 1))
     def request(self, kind: str, which: int) -> None:
-        instance = self._instance(which)
+        instance = self.instance(which)
         with contextlib.suppress(Conflict):
             accepted = getattr(provisioning, f"request_{kind}")(self.world.services, CALLER, instance)
             self._publish(accepted.operation.id)
@@ -135,7 +139,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 2), worker=st.integers(0, 1), frozen=st.booleans())
     def begin_what_is_next(self, which: int, worker: int, frozen: bool) -> None:
-        operation = self._open(which)
+        operation = self.open(which)
         left = self.world.remaining(operation.id) if operation is not None else ()
         if operation is not None and left:
             self._start(Attempt(self.workers[worker], operation.id, left[0]))
@@ -160,7 +164,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, _INSTANCES - 1))
     def wake(self, which: int) -> None:
-        instance = ids.parse(ids.INSTANCE, self._instance(which))
+        instance = ids.parse(ids.INSTANCE, self.instance(which))
         assert instance is not None
         sweeps.wake(self.world.store, [instance])
         for attempt in self.attempts:
@@ -183,11 +187,21 @@ class Machine(RuleBasedStateMachine):
     def freeze(self, worker: int) -> None:
         self._replace(worker)
 
+    @rule(which=st.integers(0, 2), steps=st.integers(0, 4))
+    def freeze_in_the_middle(self, which: int, steps: int) -> None:
+        self.deliver_what_is_next(which, 0, steps)
+        self.begin_what_is_next(which, 0, frozen=True)
+
+    @precondition(lambda self: self.gone)
+    @rule(which=st.integers(0, 2))
+    def one_that_is_taken_for_dead_is_handed_what_is_next(self, which: int) -> None:
+        self._deliver_next(which, self.gone[-1])
+
     @rule(seconds=st.sampled_from(_LEAPS))
     def time_passes(self, seconds: float) -> None:
         self.world.shift(seconds)
 
-    @rule(point=st.sampled_from(_POINTS), fault=st.sampled_from([_io_error, _refusal]))
+    @rule(point=st.sampled_from(_POINTS), fault=st.sampled_from([io_error, refusal]))
     def the_platform_fails(self, point: str, fault: Any) -> None:
         """Once, at the point."""
 
@@ -221,34 +235,60 @@ class Machine(RuleBasedStateMachine):
         self.seen["rules"] += 1
         self.watch.look()
 
+    def play(self, scenario: Callable[[Machine], None]) -> None:
+        """Do what `scenario` does instead of what Hypothesis chooses."""
+        try:
+            scenario(self)
+            self.nothing_is_wrong()
+        except BaseException:
+            self._kill_all()
+            raise
+        self.teardown()
+
+    @staticmethod
+    def forget(world: World) -> None:
+        """Empty the ledger."""
+        with world.store.direct() as connection:
+            connection.execute(_FORGET)
+
     def teardown(self) -> None:
         try:
             self._quiet()
         finally:
-            for attempt in self.attempts:
-                attempt.kill()
+            self._kill_all()
+
+    def _kill_all(self) -> None:
+        for attempt in self.attempts:
+            attempt.kill()
+        self.attempts = []
 
     def _quiet(self) -> None:
         """Drive all to its end, let every frozen attempt act, and see that nothing changes by that."""
         self.mend()
         for _ in range(_ROUNDS):
-            self.sweep()
-            while any(self._deliver_next(which, self.workers[0]) for which in range(_INSTANCES)):
-                pass
-            if self._open(0) is None:
+            for operation in self.world.sweep():
+                # What the sweep publishes goes on as a chain does: one step brings the next.
+                while self._deliver_step_of(operation, self.workers[0]):
+                    pass
+            if self.open(0) is None:
                 break
             self.world.shift(61)
         self.watch.quiet()
-        while self.attempts:
-            self._go_on(self.attempts[0])
+        self._let_all_act()
         self.watch.quiet()
         self._tell()
+
+    def _let_all_act(self) -> None:
+        while self.attempts:
+            self._go_on(self.attempts[0])
 
     def _tell(self) -> None:
         self.seen["effects"] = len(self.watch.effects)
         self.seen["operations"] = len(self.watch.ended)
         type(self).tally.runs += 1
         type(self).tally.counts.update(self.seen)
+        if not currently_in_test_context():
+            return
         note(f"{dict(self.seen)}")
         event(f"zombies that acted: {min(self.seen['zombies'], 3)}")
         event(f"effects: {min(self.seen['effects'] // 5 * 5, 30)} or more")
@@ -262,6 +302,7 @@ class Machine(RuleBasedStateMachine):
 
     def _replace(self, worker: int) -> None:
         self.world.kill(self.workers[worker])
+        self.gone.append(self.workers[worker])
         self.workers[worker] = self._arrive()
 
     def _of(self, worker: Driver) -> list[Attempt]:
@@ -272,7 +313,7 @@ class Machine(RuleBasedStateMachine):
         assert found is not None
         return int(found.n)
 
-    def _instance(self, which: int) -> str:
+    def instance(self, which: int) -> str:
         rows = self.world.store.all("SELECT id FROM toygres.instances ORDER BY created_at, name")
         return ids.shown(ids.INSTANCE, rows[which % len(rows)].id)
 
@@ -281,7 +322,7 @@ class Machine(RuleBasedStateMachine):
         rows = self.world.store.all(f"SELECT * FROM toygres.operations ORDER BY id {order}")  # noqa: S608
         return rows[which % len(rows)]
 
-    def _open(self, which: int) -> Any:
+    def open(self, which: int) -> Any:
         rows = self.world.store.all("SELECT * FROM toygres.operations WHERE ended_at IS NULL ORDER BY id")
         return rows[which % len(rows)] if rows else None
 
@@ -290,11 +331,14 @@ class Machine(RuleBasedStateMachine):
 
     def _deliver_next(self, which: int, worker: Driver) -> bool:
         """Deliver the next step of an open operation; whether that brought it on."""
-        operation = self._open(which)
-        left = self.world.remaining(operation.id) if operation is not None else ()
-        if operation is None or not left:
+        operation = self.open(which)
+        return operation is not None and self._deliver_step_of(operation.id, worker)
+
+    def _deliver_step_of(self, operation: UUID, worker: Driver) -> bool:
+        left = self.world.remaining(operation)
+        if not left:
             return False
-        attempt = Attempt(worker, operation.id, left[0])
+        attempt = Attempt(worker, operation, left[0])
         self._through(attempt)
         return attempt.outcome in (Outcome.DONE, Outcome.TURNED)
 
@@ -320,7 +364,7 @@ class Machine(RuleBasedStateMachine):
         )
 
     def _may_begin(self, attempt: Attempt, before: Any) -> None:
-        """A step was begun: was it its turn?"""
+        """Check that it was the turn of a step that was begun."""
         require(before.ended_at is None, "a step of an ended operation began", before)
         require(before.current == attempt.step, "a step began before its turn", attempt.step, before)
         lost = before.owner is None or before.lease_until < before.now
@@ -338,7 +382,7 @@ class Machine(RuleBasedStateMachine):
 
     def _go_on(self, attempt: Attempt) -> None:
         holds, was_at = self._holds(attempt), attempt.stopped_at
-        self.seen["zombies"] += not holds and was_at == "before"
+        self.seen["zombies"] += not holds and was_at != "after"
         attempt.go_on()
         if attempt.stopped_at is None:
             self.attempts.remove(attempt)

@@ -240,7 +240,8 @@ _FREE = f"""
 WITH lost AS MATERIALIZED (
     SELECT o.id FROM toygres.operations o WHERE o.owner IS NOT NULL AND ({{lost}}) ORDER BY o.id FOR UPDATE
 ), pause AS (
-    SELECT s.operation_id AS id, s.name AS step, CASE WHEN {{forgiven}} = 0 AND s.attempts >= o.max_attempts
+    SELECT s.operation_id AS id, s.name AS step,
+           CASE WHEN {{forgiven}} = 0 AND s.attempts >= o.max_attempts AND (o.persistent OR o.outcome <> 'succeeded')
            THEN least({LONGEST_PAUSE_SECONDS}, 2 ^ least(s.attempts - o.max_attempts, 10)) ELSE 0 END AS seconds
     FROM lost JOIN toygres.operations o ON o.id = lost.id
     JOIN toygres.steps s ON s.operation_id = o.id AND s.position = o.cursor

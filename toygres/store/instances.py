@@ -69,6 +69,11 @@ UPDATE toygres.instances SET state = 'requested', released_at = NULL, port = NUL
     available = false, available_since = NULL, available_cause = NULL, updated_at = toygres.toygres_now()
 WHERE id = :id AND state IN ('failed', 'deleted') AND released_at IS NOT NULL
 """
+_ENDPOINT = """
+UPDATE toygres.instances i SET endpoint = CAST(:endpoint AS jsonb), updated_at = toygres.toygres_now()
+FROM toygres.operations o
+WHERE i.id = :id AND o.id = :operation AND o.fence = :fence AND o.owner IS NOT NULL AND o.ended_at IS NULL
+"""
 _AVAILABLE = """
 WITH changed AS (
     UPDATE toygres.instances i SET available = :value, available_cause = CAST(:cause AS jsonb),
@@ -233,18 +238,8 @@ def take_port(
 
 def set_endpoint(store: Store, instance_id: UUID, fence: int, operation_id: UUID, endpoint: Endpoint) -> bool:
     """Record where clients connect; False when the claim behind `fence` was lost."""
-    return (
-        store.run(
-            """UPDATE toygres.instances i SET endpoint = CAST(:endpoint AS jsonb), updated_at = toygres.toygres_now()
-               FROM toygres.operations o WHERE i.id = :id AND o.id = :operation AND o.fence = :fence
-                AND o.owner IS NOT NULL AND o.ended_at IS NULL""",
-            id=instance_id,
-            fence=fence,
-            operation=operation_id,
-            endpoint=json.dumps(asdict(endpoint)),
-        )
-        > 0
-    )
+    values = {"id": instance_id, "fence": fence, "operation": operation_id, "endpoint": json.dumps(asdict(endpoint))}
+    return store.run(_ENDPOINT, **values) > 0
 
 
 def take_due_for_check(store: Store, every: float, every_unavailable: float, limit: int = 20) -> list[UUID]:
