@@ -110,7 +110,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 5))
     def cancel(self, which: int) -> None:
-        operation = self._operation(which, newest_first=True)
+        operation = self.open(which) or self._operation(which, newest_first=True)
         with contextlib.suppress(Conflict):
             provisioning.request_cancel(self.world.services, CALLER, ids.shown(ids.OPERATION, operation.id))
             self.seen["cancels"] += 1

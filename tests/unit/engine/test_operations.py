@@ -10,8 +10,8 @@ from driving import BROKEN, CALLER, STARTING, Driver
 
 from toygres.domain import ids
 from toygres.domain.instance import InstanceState
-from toygres.domain.operation import OperationState, StepState
-from toygres.engine import Engine, Outcome
+from toygres.domain.operation import OperationState
+from toygres.engine import Outcome
 from toygres.errors import CauseCode, Conflict, Refused, Unavailable
 from toygres.provisioning import request_cancel, request_delete, request_start, request_stop
 from toygres.store import claims, events, instances, operations, sweeps
@@ -90,6 +90,15 @@ def test_an_instance_is_looked_at_again_only_after_a_while_and_not_while_somethi
     driver.shift_clock(31)
     request_stop(driver.services, CALLER, "demo")
     assert instances.take_due_for_check(store, 30, 5) == []
+
+
+def test_a_clock_that_stepped_back_keeps_nobody_from_looking_at_an_instance(driver: Driver) -> None:
+    order = driver.order()
+    driver.drain(order.operation.id)
+    store = driver.services.store
+    assert instances.take_due_for_check(store, 30, 5) == [order.instance.id]
+    driver.shift_clock(-3600)
+    assert instances.take_due_for_check(store, 30, 5) == [order.instance.id]
 
 
 def test_a_killed_worker_between_a_cancel_and_its_turn_leaves_nothing_open(driver: Driver) -> None:
@@ -288,16 +297,6 @@ def test_two_operations_on_one_instance_are_a_conflict_that_names_the_first(driv
     with pytest.raises(Conflict) as refused:
         request_stop(driver.services, CALLER, "demo")
     assert refused.value.operation_id == ids.shown(ids.OPERATION, first.operation.id)
-
-
-def test_a_step_that_this_version_does_not_know_is_handed_back(driver: Driver) -> None:
-    order = driver.order()
-    old = Engine(driver.services, driver.engine.worker_id, steps={})
-    assert old.run_step(order.operation.id, "apply_credentials") is Outcome.DROPPED
-    step = driver.operation(order.operation.id).steps[0]
-    assert (step.state, step.attempts) == (StepState.WAITING, 0)
-    driver.shift_clock(claims.GRACE_SECONDS)
-    assert driver.drain(order.operation.id).state is OperationState.SUCCEEDED
 
 
 def test_an_operation_whose_deadline_passed_fails_and_is_undone(driver: Driver, platform: MemoryPlatform) -> None:
