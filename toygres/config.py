@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -26,6 +27,22 @@ _SCHEMES = {
     "database_url": ("postgresql", "postgres", "postgresql+psycopg"),
     "redis_url": ("redis", "rediss", "redis+socket"),
 }
+
+# What can be given as a file as well: the variable's name and `_FILE` name it.
+SECRETS = ("database_url", "redis_url", "secret_keys")
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """The secrets that `DATABASE_URL_FILE` and its like name the files of."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """One field's value; unused, since all come at once."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """What each file holds. Raises Misconfigured, naming the variable and the file."""
+        found = {name: _from_file(variable(name)) for name in SECRETS}
+        return {name: text for name, text in found.items() if text is not None}
 
 
 class RunningUp(PydanticBaseSettingsSource):
@@ -81,6 +98,13 @@ class Settings(BaseSettings):
         3, description="How often a server that ended unasked is started again by itself; 0 for never."
     )
     server_restarts_seconds: PositiveFloat = Field(600.0, description="Within how many seconds that often, at most.")
+    servers_end_with_worker: bool = Field(
+        False,
+        description="Whether local servers end with the one worker of this home, as they do in a container of its own.",
+    )
+    pulse_file: Path | None = Field(
+        None, description="A file that a worker touches each second, and beat whenever it has called the sweep."
+    )
     log_level: str = Field("info", description="The least important lines to log: debug, info, warning or error.")
     log_format: str = Field("auto", description="`json`, `console`, or `auto`: console on a terminal.")
 
@@ -93,8 +117,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then a running `up`."""
-        return (init_settings, env_settings, RunningUp(settings_cls))
+        """Arguments, then the environment and the files that it names, then a running `up`."""
+        return (init_settings, env_settings, SecretFiles(settings_cls), RunningUp(settings_cls))
 
     @field_validator("database_url", "redis_url", mode="before")
     @classmethod
@@ -160,6 +184,25 @@ def variable(name: str) -> str:
     """The environment variable behind the setting `name`."""
     alias = Settings.model_fields[name].validation_alias
     return alias if isinstance(alias, str) else f"TOYGRES_{name.upper()}"
+
+
+def _from_file(secret: str) -> str | None:
+    """What the file holds that the variable `secret` and `_FILE` names; None when there is no such variable."""
+    named = os.environ.get(f"{secret}_FILE")
+    if not named:
+        return None
+    if secret in os.environ:
+        raise Misconfigured(f"Both {secret} and {secret}_FILE are set.", "Unset one of them.")
+    try:
+        text = Path(named).read_text().strip()
+    except (OSError, UnicodeDecodeError) as wrong:
+        why = getattr(wrong, "strerror", None) or "it isn't text"
+        raise Misconfigured(
+            f"{secret}_FILE names {named}, which can't be read: {why}.", "Correct the variable, or the file's owner."
+        ) from None
+    if not text:
+        raise Misconfigured(f"{secret}_FILE names {named}, which is empty.", f"Write into it what {secret} would hold.")
+    return text
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

@@ -36,8 +36,10 @@ The home's token is never sent to another address: with `TOYGRES_URL` set, a tok
 
 ## Secrets
 
-`DATABASE_URL`, `REDIS_URL` and `TOYGRES_SECRET_KEYS` hold secrets; they are never logged or shown. In the home, the
-files with secrets (`token`, `secret-keys`, `flowerconfig.py`, `running.json`) are readable by their owner only.
+`DATABASE_URL`, `REDIS_URL` and `TOYGRES_SECRET_KEYS` hold secrets; they are never logged or shown. Each can be given as
+a file instead: `DATABASE_URL_FILE`, `REDIS_URL_FILE` and `TOYGRES_SECRET_KEYS_FILE` name files that hold what the
+variable would. Both forms of one at once are an error. In the home, the files with secrets (`token`, `secret-keys`,
+`flowerconfig.py`, `running.json`) are readable by their owner only.
 """
 
 
@@ -66,6 +68,8 @@ def _written(value: Any) -> str:
         return f"{value[0]}-{value[-1]}"
     if isinstance(value, tuple):
         return ":".join(str(part) if isinstance(part, Path) else part for part in value)
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -15,7 +15,7 @@ QUEUE = "steps"
 # Seconds between two calls of the sweep by beat; workers sweep by themselves, oftener.
 BEAT_SECONDS = 10.0
 
-celery = Celery("toygres", include=["worker.tasks", "worker.lifecycle"])
+celery = Celery("toygres", include=["worker.tasks", "worker.lifecycle", "worker.pulse"])
 
 
 def configuration() -> dict[str, Any]:

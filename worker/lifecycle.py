@@ -11,7 +11,7 @@ from toygres import logs
 from toygres.config import settings
 from toygres.errors import ToygresError
 from toygres.services import connect
-from worker import runtime
+from worker import runtime, servers
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,9 @@ def arrive(**_: Any) -> None:
     """Reach the metadata DB before the first message is taken."""
     found = settings()
     try:
-        runtime.begin(connect(found, connections=found.worker_slots + 4))
+        services = connect(found, connections=found.worker_slots + 4)
+        servers.begin(services)
+        runtime.begin(services)
     except ToygresError as error:
         log.error("worker_cannot_start", reason=str(error))
         raise SystemExit(78) from error
@@ -45,5 +47,6 @@ def start(**_: Any) -> None:
 
 @worker_shutdown.connect
 def leave(**_: Any) -> None:
-    """Let others take over at once."""
+    """Let others take over at once, and stop the servers that end with us."""
     runtime.end()
+    servers.end()

@@ -13,6 +13,7 @@ from toygres.engine import Engine, Outcome
 from toygres.errors import Bug, Unavailable
 from toygres.services import Services
 from toygres.store import workers
+from worker import pulse
 from worker.chains import publish, publish_rest
 from worker.heartbeat import Heartbeat
 from worker.keeper import Keeper
@@ -53,7 +54,7 @@ class Runtime:
         self.heartbeat = Heartbeat(services.store, self.presence, self.engine)
         keeper = Timer("keeper", KEEPER_SECONDS, Keeper(services).act)
         self.timers = [
-            Timer("heartbeat", HEARTBEAT_SECONDS, self.heartbeat.beat),
+            Timer("heartbeat", HEARTBEAT_SECONDS, self._beat),
             Timer("sweep", SWEEP_SECONDS, self.sweep.act),
             keeper,
         ]
@@ -69,6 +70,10 @@ class Runtime:
 
     def _parts(self) -> list[Timer | Observer]:
         return [*self.timers, *self.observers]
+
+    def _beat(self) -> None:
+        self.heartbeat.beat()
+        pulse.touch()
 
     def deliver(self, operation_id: UUID, step: str) -> Outcome:
         """Run a step that a message named; publish anew what a turn has changed."""

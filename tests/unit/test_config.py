@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from toygres.config import Settings, load, variable
+from toygres.config import SECRETS, Settings, load, variable
 from toygres.errors import Misconfigured
 from toygres.home import Home
 
@@ -65,3 +66,56 @@ def test_urls_are_not_shown(home: Home) -> None:
 
 def test_the_variables_of_the_urls_have_no_prefix() -> None:
     assert (variable("database_url"), variable("port")) == ("DATABASE_URL", "TOYGRES_PORT")
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "TOYGRES_SECRET_KEYS"])
+def test_a_secret_can_be_given_as_a_file(
+    monkeypatch: pytest.MonkeyPatch, home: Home, tmp_path: Path, name: str
+) -> None:
+    secret = {"DATABASE_URL": "postgresql://u:pw@h/d", "REDIS_URL": "redis://:pw@h"}.get(name, "a key")
+    (tmp_path / "secret").write_text(f"{secret}\n")
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+    found = getattr(load(), next(field for field in SECRETS if variable(field) == name))
+    assert found.get_secret_value() == secret
+
+
+def test_a_secret_s_file_wins_over_a_running_up(monkeypatch: pytest.MonkeyPatch, home: Home, tmp_path: Path) -> None:
+    home.running.write_text(json.dumps({"settings": {"redis_url": "redis://a"}}))
+    (tmp_path / "secret").write_text("redis://b")
+    monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "secret"))
+    found = load().redis_url
+    assert found is not None
+    assert found.get_secret_value() == "redis://b"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "can't be read: No such file"), (b" \n", "is empty"), (b"\xff\xfe", "it isn't text")]
+)
+def test_a_secret_s_file_that_tells_nothing_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, home: Home, tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("DATABASE_URL_FILE", str(file))
+    with pytest.raises(Misconfigured, match=why) as refused:
+        load()
+    assert f"DATABASE_URL_FILE names {file}" in str(refused.value)
+
+
+def test_a_secret_given_in_both_forms_is_refused(monkeypatch: pytest.MonkeyPatch, home: Home, tmp_path: Path) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://:hunter2@h")
+    monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "secret"))
+    with pytest.raises(Misconfigured, match="Both REDIS_URL and REDIS_URL_FILE are set") as refused:
+        load()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_wrong_value_in_a_secret_s_file_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("host=a password=hunter2")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "secret"))
+    with pytest.raises(Misconfigured, match="DATABASE_URL") as refused:
+        load()
+    assert "hunter2" not in str(refused.value)

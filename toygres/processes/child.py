@@ -18,7 +18,7 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 # Settings reach the children in running.json, which is 0600; a variable could be read by more, and would win over it.
 _OURS = ("TOYGRES_", "CELERY_", "FLOWER_", "GUNICORN_", "POSTGRES_")
-_SECRET = frozenset({"DATABASE_URL", "REDIS_URL", "PGPASSWORD"})
+_SECRET = frozenset({"DATABASE_URL", "DATABASE_URL_FILE", "REDIS_URL", "REDIS_URL_FILE", "PGPASSWORD"})
 _LOG_BYTES = 20_000_000
 
 

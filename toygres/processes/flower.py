@@ -11,7 +11,7 @@ from toygres.home import Home, write_private
 USER = "toygres"
 
 _CONFIGURATION = """\
-# Written by `toygres up`. The password stays when this file stays.
+# Written by Toygres. The password stays when this file stays.
 address = {address!r}
 port = {port}
 basic_auth = [{login!r}]
@@ -21,11 +21,11 @@ _LOGIN = re.compile(r"^basic_auth = \['toygres:([A-Za-z0-9_-]{32,})'\]$", re.MUL
 
 
 def write_options(home: Home, settings: Settings) -> None:
-    """Write Flower's configuration file; a password that it holds already is kept."""
+    """Write Flower's configuration file, unless it says so already; a password that it holds is kept."""
     login = f"{USER}:{password(home) or secrets.token_urlsafe(32)}"
-    write_private(
-        home.flower_config, _CONFIGURATION.format(address=settings.bind, port=settings.flower_port, login=login)
-    )
+    options = _CONFIGURATION.format(address=settings.bind, port=settings.flower_port, login=login)
+    if not home.flower_config.exists() or home.flower_config.read_text() != options:
+        write_private(home.flower_config, options)
 
 
 def password(home: Home) -> str | None:

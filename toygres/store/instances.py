@@ -54,6 +54,10 @@ UPDATE toygres.instances SET checked_at = toygres.toygres_now() WHERE id = ANY(A
     ORDER BY i.checked_at NULLS FIRST LIMIT :limit FOR UPDATE SKIP LOCKED))
 RETURNING id
 """
+_WITH_SERVERS = f"""
+SELECT {COLUMNS} FROM toygres.instances i
+WHERE i.platform = :platform AND i.state IN ('creating', 'ready') ORDER BY i.id
+"""
 _PAGE = f"""
 SELECT {COLUMNS} FROM toygres.instances i
 WHERE i.project = :project AND (CAST(:state AS text) IS NULL AND i.state <> 'deleted' OR i.state = :state)
@@ -152,6 +156,11 @@ def find(store: Store, instance_id: UUID) -> Instance | None:
     """The instance with this ID, of whichever project, deleted ones included."""
     row = store.one(_BY_ID, id=instance_id)
     return from_row(row) if row else None
+
+
+def with_servers(store: Store, platform: str) -> list[Instance]:
+    """The instances of a platform, of whichever project, whose server runs or is being made; the oldest first."""
+    return [from_row(row) for row in store.all(_WITH_SERVERS, platform=platform)]
 
 
 def list_page(store: Store, project: str, limit: int, cursor: str | None, state: str | None = None) -> Page[Instance]:

@@ -40,7 +40,7 @@ WITH gone AS (
     RETURNING i.*
 ), event AS (
     INSERT INTO toygres.events (project, instance_id, actor, kind, data)
-    SELECT project, id, 'up', 'availability', jsonb_build_object('value', false, 'cause', available_cause) FROM gone
+    SELECT project, id, %(actor)s, 'availability', jsonb_build_object('value', false, 'cause', available_cause) FROM gone
 )
 SELECT name FROM gone ORDER BY name
 """
@@ -107,9 +107,11 @@ class Awaited:
     version: str
 
 
-def found_gone(database_url: str, platform: str, running: Collection[UUID]) -> list[str]:
+def found_gone(
+    database_url: str, platform: str, running: Collection[UUID], *, cause: Cause = GONE, actor: str = "up"
+) -> list[str]:
     """Have the ready instances whose server isn't `running` not read available; their names. Raises Unavailable."""
-    values = {"platform": platform, "running": list(running), "cause": json.dumps(GONE.to_json())}
+    values = {"platform": platform, "running": list(running), "cause": json.dumps(cause.to_json()), "actor": actor}
     with _connected(database_url) as connection:
         return [row.name for row in connection.execute(_FOUND_GONE, values)]
 

@@ -38,12 +38,16 @@ def test_the_procfile_has_every_process_of_ours_and_no_other(procfile: dict[str,
 
 
 def test_docker_compose_runs_every_process_of_ours_as_the_table_says(services: dict[str, Any]):
-    home = services["web"]["environment"]["TOYGRES_HOME"]
-    assert {row.name: services[row.name]["command"] for row in OURS} == {row.name: command(row, home) for row in OURS}
+    homes = {row.name: services[row.name]["environment"]["TOYGRES_HOME"] for row in OURS}
+    assert {name: services[name]["command"] for name in homes} == {
+        row.name: command(row, homes[row.name]) for row in OURS
+    }
 
 
-def test_docker_compose_has_a_server_for_each_embedded_one_and_nothing_else_but_migrate(services: dict[str, Any]):
-    assert set(services) - {row.name for row in OURS} == {row.name for row in EMBEDDED} | {"migrate"}
+def test_docker_compose_has_a_server_for_each_embedded_one_and_nothing_else_but_what_is_run_once(
+    services: dict[str, Any],
+):
+    assert set(services) - {row.name for row in OURS} == {row.name for row in EMBEDDED} | {"prepare", "migrate"}
 
 
 def test_docker_compose_publishes_on_loopback_only(services: dict[str, Any]):
