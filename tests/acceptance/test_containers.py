@@ -156,6 +156,7 @@ def assert_a_second_worker_is_refused(stack: Stack) -> None:
 def assert_servers_outlive_their_worker(stack: Stack) -> None:
     assert stack.down("worker") == 0
     assert "database system is shut down" in log_of_server(stack)
+    assert json.loads(toygres(stack, "get", "demo", "-o", "json"))["available"]["cause"]["code"] == "ShutDown"
     stack.up("worker")
     stack.await_healthy("worker")
 

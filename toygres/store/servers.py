@@ -40,7 +40,8 @@ WITH gone AS (
     RETURNING i.*
 ), event AS (
     INSERT INTO toygres.events (project, instance_id, actor, kind, data)
-    SELECT project, id, %(actor)s, 'availability', jsonb_build_object('value', false, 'cause', available_cause) FROM gone
+    SELECT project, id, %(actor)s, 'availability', jsonb_build_object('value', false, 'cause', available_cause)
+    FROM gone
 )
 SELECT name FROM gone ORDER BY name
 """
