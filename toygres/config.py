@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     Field,
     NonNegativeInt,
+    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -88,6 +89,9 @@ class Settings(BaseSettings):
         None, description="Fernet keys for passwords on their way, newest first, separated by commas; else the home's."
     )
     worker_slots: PositiveInt = Field(16, description="Steps that one worker runs at a time.")
+    stop_seconds: NonNegativeFloat = Field(
+        1.5, description="How long a stopping worker lets its running steps go on before others take them over."
+    )
     step_attempts: PositiveInt = Field(5, description="Attempts of a step before its operation fails.")
     server_start_seconds: PositiveFloat = Field(120.0, description="How long a server may take to accept clients.")
     server_stop_seconds: PositiveFloat = Field(60.0, description="How long a server may take to stop.")

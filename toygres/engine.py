@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
@@ -16,6 +13,7 @@ from toygres.domain import ids
 from toygres.domain.instance import Credentials, Endpoint
 from toygres.domain.operation import NotYet, StepFunction
 from toygres.errors import Cause, CauseCode, Refused, Unavailable
+from toygres.held import Held
 from toygres.operations import STEPS
 from toygres.operations.context import Context
 from toygres.platforms.protocol import Target
@@ -37,32 +35,6 @@ class Outcome(StrEnum):
     TURNED = "turned"
 
 
-class Held:
-    """What one process believes to hold. An operation may be delivered twice at once: each delivery counts."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._deliveries: Counter[UUID] = Counter()
-
-    @contextlib.contextmanager
-    def delivery(self, operation_id: UUID) -> Iterator[None]:
-        """Count as holding the operation, from before it is claimed until the step has ended."""
-        with self._lock:
-            self._deliveries[operation_id] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._deliveries[operation_id] -= 1
-                if not self._deliveries[operation_id]:
-                    del self._deliveries[operation_id]
-
-    def now(self) -> set[UUID]:
-        """Every operation that is held, or about to be."""
-        with self._lock:
-            return set(self._deliveries)
-
-
 @dataclass
 class Engine:
     """Runs steps for one worker; `held` is what it believes to hold, and is told with each heartbeat."""
@@ -75,10 +47,11 @@ class Engine:
     def run_step(self, operation_id: UUID, step: str) -> Outcome:
         """Run the step if it is its turn; safe at any time, any number of times. Raises Unavailable."""
         # Held before it is claimed: a heartbeat in between must not take the claim for a forgotten one.
-        with self.held.delivery(operation_id):
+        with self.held.delivery(operation_id, step) as delivery:
             held = claims.claim(self.services.store, self.worker_id, operation_id, step)
             if held is None:
                 return Outcome.TURNED if cancel_unheld(self.services, operation_id) else Outcome.DROPPED
+            delivery.claimed(held.limit_seconds)
             with structlog.contextvars.bound_contextvars(
                 operation=ids.shown(ids.OPERATION, operation_id),
                 instance=ids.shown(ids.INSTANCE, held.instance.id),
@@ -94,8 +67,8 @@ class Engine:
         if hopeless is not None:
             return self._fail(held, hopeless)
         function = self.steps.get(held.step)
-        if function is None:
-            # A newer version's step: another worker knows it.
+        if function is None or held.instance.platform not in self.services.platforms:
+            # A newer version's step, or a platform that isn't configured here: another worker knows it.
             claims.hand_back(self.services.store, held, _unknown(held.step), claims.GRACE_SECONDS)
             return Outcome.DROPPED
         try:

@@ -9,9 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import structlog
 
 from toygres.config import Settings
-from toygres.errors import ToygresError, Unavailable
+from toygres.errors import ToygresError
 from toygres.services import Services
-from toygres.store import workers
+from toygres.store.session import Store
+from web import crew
 from web.schemas import told
 from worker.queue import Queue
 
@@ -30,17 +31,22 @@ def look_around(services: Services) -> told.ReadinessOut:
     return told.ReadinessOut(ready=all(check.ok for check in checks.values()), checks=checks)
 
 
-def _checks(services: Services) -> dict[str, Callable[[], object]]:
+def _checks(services: Services) -> dict[str, Callable[[], str | None]]:
     alone = len(services.platforms) == 1
-    checks: dict[str, Callable[[], object]] = {
+    checks: dict[str, Callable[[], str | None]] = {
         "platform" if alone else f"platform {name}": platform.check for name, platform in services.platforms.items()
     }
     return {
-        "database": lambda: services.store.one("SELECT 1"),
+        "database": lambda: _ask_database(services.store),
         "broker": lambda: _ping_broker(services.settings),
-        "worker": lambda: _require_worker(services),
+        "worker": lambda: crew.tell_workers(services.store),
+        "queue": lambda: crew.tell_queue(services.store, _oldest_message(services.settings)),
         **checks,
     }
+
+
+def _ask_database(store: Store) -> None:
+    store.one("SELECT 1")
 
 
 def _ping_broker(settings: Settings) -> None:
@@ -48,18 +54,18 @@ def _ping_broker(settings: Settings) -> None:
         queue.ping()
 
 
-def _require_worker(services: Services) -> None:
-    if not workers.living(services.store):
-        raise Unavailable("No worker takes steps; what is ordered waits until one does.")
+def _oldest_message(settings: Settings) -> float | None:
+    with contextlib.closing(Queue(settings)) as queue:
+        return queue.oldest()
 
 
-def _answer(name: str, future: Future[object]) -> told.CheckOut:
+def _answer(name: str, future: Future[str | None]) -> told.CheckOut:
     if not future.done():
         future.cancel()
         return told.CheckOut(ok=False, detail=f"No answer within {WAIT_SECONDS} seconds.")
     trouble = future.exception()
     if trouble is None:
-        return told.CheckOut(ok=True, detail="It answers.")
+        return told.CheckOut(ok=True, detail=future.result() or "It answers.")
     if isinstance(trouble, ToygresError):
         return told.CheckOut(ok=False, detail=str(trouble))
     # What a client library says may name hosts and users, and this page is open to all.

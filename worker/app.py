@@ -44,6 +44,10 @@ def configuration() -> dict[str, Any]:
         "task_send_sent_event": True,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # A full or newly forbidding broker refuses commands; a worker that ended for it would end again and again.
+        "broker_channel_error_retry": True,
+        # A limit set by hand keeps messages in a worker's memory, unseen by the queue and for an hour if need be.
+        "worker_disable_rate_limits": True,
         # As many as the web process has threads: none waits for another's connection to a silent broker.
         "broker_pool_limit": 32,
         "broker_transport_options": {
@@ -77,15 +81,18 @@ def _shared_options(prefix: str) -> dict[str, Any]:
 celery.add_defaults(configuration)
 
 
+def patience() -> dict[str, Any]:
+    """Transport options for a connection that waits in BRPOP for a second at a time: more than a publisher's."""
+    return {"socket_timeout": 10, "socket_connect_timeout": 3, "socket_keepalive": True, "health_check_interval": 5}
+
+
 @celeryd_init.connect
 def be_patient(conf: Any = None, **_: Any) -> None:
-    """A worker waits in BRPOP for a second at a time: its sockets need more than a publisher's."""
+    """A worker's slots and its sweep publish, too: no request waits for them, but they must not hang."""
     conf.broker_transport_options = {
         **_shared_options(settings().redis_prefix),
-        "socket_timeout": 10,
-        "socket_connect_timeout": 3,
-        "socket_keepalive": True,
-        "health_check_interval": 15,
+        "socket_timeout": 1.0,
+        "socket_connect_timeout": 1.0,
     }
 
 

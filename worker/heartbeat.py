@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from uuid import UUID
+
 import structlog
 
 from toygres.engine import Engine
-from toygres.errors import Cause, CauseCode, Unavailable
+from toygres.errors import Cause, CauseCode
 from toygres.store import claims, workers
 from toygres.store.session import Store
-from toygres.store.workers import Presence
+from toygres.store.workers import Condition, Presence
 
 log = structlog.get_logger(__name__)
 
@@ -20,16 +23,17 @@ FORGOTTEN = Cause(
 
 
 class Heartbeat:
-    """What others know of this worker."""
+    """What others know of this worker; `condition` tells how it is."""
 
-    def __init__(self, store: Store, presence: Presence, engine: Engine) -> None:
+    def __init__(self, store: Store, presence: Presence, engine: Engine, condition: Callable[[], Condition]) -> None:
         self._store = store
         self._presence = presence
         self._engine = engine
+        self._condition = condition
 
     def beat(self) -> None:
         """Be seen, then let go of what was forgotten. Raises Unavailable."""
-        if not self._presence.beat():
+        if not self._presence.beat(self._condition()):
             # Taken for dead (frozen for long, or cut off): what it held is gone, so it comes back as a new worker.
             self._engine.worker_id = self._presence.arrive()
             log.warning("worker_arrived_anew", worker=self._engine.worker_id)
@@ -37,11 +41,9 @@ class Heartbeat:
         if freed:
             log.warning("claims_forgotten", count=len(freed))
 
-    def end(self) -> None:
-        """Let others take at once what this worker holds."""
-        try:
-            claims.free_all_of(self._store, self._presence.worker_id, FORGOTTEN)
-            workers.depart(self._store, self._presence.worker_id)
-        except Unavailable:
-            log.warning("departed_without_word")
+    def end(self) -> list[UUID]:
+        """Let others take at once what this worker holds; the operations, to be published. Raises Unavailable."""
+        freed = claims.free_all_of(self._store, self._presence.worker_id, FORGOTTEN)
+        workers.depart(self._store, self._presence.worker_id)
         self._presence.leave()
+        return freed

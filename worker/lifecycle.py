@@ -12,6 +12,7 @@ from toygres.config import settings
 from toygres.errors import ToygresError
 from toygres.services import connect
 from worker import runtime, servers
+from worker.consumer import SafeConsumer
 
 log = structlog.get_logger(__name__)
 
@@ -40,9 +41,9 @@ def arrive(**_: Any) -> None:
 
 
 @worker_ready.connect
-def start(**_: Any) -> None:
-    """Beat, sweep and observe from now on."""
-    runtime.runtime().start()
+def start(sender: SafeConsumer, **_: Any) -> None:
+    """Beat, sweep and observe from now on, and end as we do: Celery's own ways wait for steps without bound."""
+    runtime.runtime().start(sender)
 
 
 @worker_shutdown.connect

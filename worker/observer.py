@@ -27,11 +27,11 @@ class Observer:
     """
 
     def __init__(
-        self, services: Services, platform: Platform, session_name: Callable[[], str], look_now: Callable[[], None]
+        self, services: Services, platform: Platform, worker_id: Callable[[], int], look_now: Callable[[], None]
     ) -> None:
         self._services = services
         self._platform = platform
-        self._leadership = Leadership(services.store, f"observer:{platform.name}", session_name)
+        self._leadership = Leadership(services.store, f"observer:{platform.name}", worker_id)
         self._look_now = look_now
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"observer-{platform.name}", daemon=True)
@@ -43,7 +43,6 @@ class Observer:
     def stop(self) -> None:
         """Give the lead away and end; doesn't wait for it."""
         self._stop.set()
-        self._leadership.give_up()
 
     def join(self, seconds: float) -> None:
         """Wait until it has ended, for so long at most."""

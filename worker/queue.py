@@ -14,6 +14,9 @@ from toygres.config import Settings
 from toygres.errors import Misconfigured, Unavailable
 from worker.app import QUEUE
 
+# Seconds after which messages that nobody takes, although somebody could, are a trouble.
+NEGLECTED_SECONDS = 10.0
+
 
 class Queue:
     """The list in Redis that steps wait in; every call is bounded by half a second or so."""
@@ -43,6 +46,14 @@ class Queue:
             self._client.ping()
         except redis.RedisError as error:
             raise Unavailable("The broker doesn't answer.") from error
+
+    def answers(self) -> bool:
+        """Whether the broker answers."""
+        try:
+            self.ping()
+        except Unavailable:
+            return False
+        return True
 
     def close(self) -> None:
         """Give the connections back."""

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from uuid import UUID
 
 import structlog
 
 from toygres import revival
+from toygres.domain import ids
 from toygres.engine import Engine, Outcome
 from toygres.errors import Bug, Unavailable
 from toygres.services import Services
 from toygres.store import workers
 from worker import pulse
 from worker.chains import publish, publish_rest
+from worker.departure import Departure
 from worker.heartbeat import Heartbeat
 from worker.keeper import Keeper
 from worker.observer import Observer
 from worker.queue import Queue
+from worker.selfcheck import Listener, SelfCheck
 from worker.sweep import Sweep
 from worker.timers import Timer
 
 log = structlog.get_logger(__name__)
 
-HEARTBEAT_SECONDS = 1.0
+HEARTBEAT_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
+SELFCHECK_SECONDS = 1.0
 KEEPER_SECONDS = 2.0
 # Celery's own stop comes on top, and whoever stops us waits for seconds only.
 _ENDING_SECONDS = 0.5
@@ -51,20 +56,28 @@ class Runtime:
         self.engine = Engine(services, self.presence.arrive())
         self.queue = Queue(services.settings)
         self.sweep = Sweep(services, self.queue, self.presence)
-        self.heartbeat = Heartbeat(services.store, self.presence, self.engine)
+        self.departure = Departure(services.settings.stop_seconds, self._take_no_more, self.stop)
+        self.selfcheck = SelfCheck(services.settings.worker_slots, self.engine.held, self.queue, self.departure)
+        self.heartbeat = Heartbeat(services.store, self.presence, self.engine, self.selfcheck.condition)
         keeper = Timer("keeper", KEEPER_SECONDS, Keeper(services).act)
         self.timers = [
             Timer("heartbeat", HEARTBEAT_SECONDS, self._beat),
             Timer("sweep", SWEEP_SECONDS, self.sweep.act),
+            Timer("selfcheck", SELFCHECK_SECONDS, self.selfcheck.act),
             keeper,
         ]
         self.observers = [
-            Observer(services, platform, lambda: self.presence.name, keeper.call_now)
+            Observer(services, platform, lambda: self.presence.worker_id, keeper.call_now)
             for platform in services.platforms.values()
         ]
+        self._leaving = False
+        self._stopping = threading.Lock()
+        self._stopped = False
 
-    def start(self) -> None:
-        """Begin to beat, sweep and observe."""
+    def start(self, listener: Listener) -> None:
+        """Begin to beat, sweep and observe; called by the main thread once messages are received."""
+        self.departure.on_signals()
+        self.selfcheck.listen_through(listener)
         for part in self._parts():
             part.start()
 
@@ -77,21 +90,49 @@ class Runtime:
 
     def deliver(self, operation_id: UUID, step: str) -> Outcome:
         """Run a step that a message named; publish anew what a turn has changed."""
+        self.selfcheck.took()
+        if self._leaving:
+            # It is due all the same: another worker's sweep publishes it.
+            return Outcome.DROPPED
         outcome = self.engine.run_step(operation_id, step)
         if outcome is Outcome.TURNED:
             publish_rest(self.services.store, operation_id)
         return outcome
 
     def stop(self) -> None:
-        """End what `start` began; what this worker still holds is free at once."""
-        parts = self._parts()
-        for part in parts:
-            part.stop()
-        for part in parts:
-            part.join(_ENDING_SECONDS)
-        self.heartbeat.end()
-        self.queue.close()
-        self.services.close()
+        """End what `start` began; what this worker still holds is free at once. Only the first call does it."""
+        with self._stopping:
+            if self._stopped:
+                return
+            self._stopped = True
+            parts = self._parts()
+            for part in parts:
+                part.stop()
+            for part in parts:
+                part.join(_ENDING_SECONDS)
+            self._hand_back()
+            self.queue.close()
+            self.services.close()
+
+    def _take_no_more(self) -> None:
+        self._leaving = True
+        log.info("worker_leaves", running=self._running())
+
+    def _hand_back(self) -> None:
+        if running := self._running():
+            log.warning("steps_left_running", steps=running)
+        try:
+            for operation_id in self.heartbeat.end():
+                if not publish_rest(self.services.store, operation_id) and not self.queue.answers():
+                    break
+        except Unavailable:
+            log.warning("departed_without_word")
+
+    def _running(self) -> list[str]:
+        return [
+            f"{delivery.step} of {ids.shown(ids.OPERATION, delivery.operation_id)}{' (hung)' if delivery.hung else ''}"
+            for delivery in self.engine.held.running()
+        ]
 
 
 # Celery's tasks and signals are functions of the process: this is where they find its one runtime.
@@ -111,7 +152,13 @@ def runtime() -> Runtime:
     return _OF_THIS_PROCESS[0]
 
 
+def leave(code: int) -> None:
+    """Have this process end, if it is a worker, in an orderly way but soon."""
+    for found in _OF_THIS_PROCESS:
+        found.departure.go(code)
+
+
 def end() -> None:
     """Stop this process's runtime, if it has one."""
-    while _OF_THIS_PROCESS:
-        _OF_THIS_PROCESS.pop().stop()
+    for found in _OF_THIS_PROCESS:
+        found.stop()

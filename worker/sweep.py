@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 
 from toygres.errors import Cause, CauseCode, Unavailable
 from toygres.services import Services
-from toygres.store import claims, sweeps, workers
+from toygres.store import claims, counters, sweeps, workers
+from toygres.store.sweeps import Due
 from toygres.store.workers import Presence
 from toygres.turning import end_undeliverable
 from worker.chains import publish_rest
@@ -29,7 +32,7 @@ _HUNG = Cause(
 class Sweep:
     """The only recovery there is; safe to run twice at once and from anywhere.
 
-    `found_parked` counts what an observer should have woken: a silent observer fails nothing, and costs seconds.
+    It counts the parked steps that it finds due: a silent observer fails nothing, and costs seconds.
     """
 
     def __init__(self, services: Services, queue: Queue, presence: Presence) -> None:
@@ -37,7 +40,6 @@ class Sweep:
         self._store = services.store
         self._queue = queue
         self._presence = presence
-        self.found_parked = 0
 
     def act(self) -> int:
         """Sweep once; how many operations were published. Raises Unavailable when the DB doesn't answer."""
@@ -49,16 +51,28 @@ class Sweep:
             return 0
         due = sweeps.take_due(self._store, oldest)
         for found in due:
-            self.found_parked += found.parked
             end_undeliverable(self._services, found)
-            publish_rest(self._store, found.id)
+        published = self._publish(due)
+        parked = sum(found.parked for found in due)
+        if parked:
+            counters.add(self._store, counters.FOUND_PARKED, parked)
         if due:
-            log.info("swept", published=len(due), parked=sum(found.parked for found in due))
-        return len(due)
+            log.info("swept", due=len(due), published=published, parked=parked)
+        return published
+
+    def _publish(self, due: Sequence[Due]) -> int:
+        """Publish until the broker stops answering; what is left then has been put off, and is due again soon."""
+        published = 0
+        for found in due:
+            if publish_rest(self._store, found.id):
+                published += 1
+            elif not self._queue.answers():
+                break
+        return published
 
     def release_lost(self) -> None:
         """Free the claims of workers that are gone, and those whose step's time is over."""
-        dead = workers.reap(self._store, by_lock=self._presence.may_judge)
+        dead = workers.reap(self._store, self._presence.worker_id)
         freed = claims.free_of_dead(self._store, _DIED)
         hung = claims.free_lapsed(self._store, _HUNG)
         if dead or freed or hung:

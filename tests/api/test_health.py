@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from pydantic import SecretStr
 
 from tests.api.conftest import InProcess
 from toygres.services import Services
+from toygres.store import counters
 from web.app import create_app
+from worker.queue import connect
 
 
 def test_healthz_is_constant(idle_app: APIFlask):
@@ -25,7 +28,11 @@ def test_readyz_names_each_part(app: APIFlask, worker: InProcess):
     answers = {"ok": True, "detail": "It answers."}
     assert answer.get_json() == {
         "ready": True,
-        "checks": dict.fromkeys(("database", "broker", "worker", "platform"), answers),
+        "checks": {
+            **dict.fromkeys(("database", "broker", "platform"), answers),
+            "worker": {"ok": True, "detail": "1 alive, 0 of 0 slots free."},
+            "queue": {"ok": True, "detail": "Nothing waits."},
+        },
     }
     assert answer.status_code == 200
 
@@ -34,6 +41,57 @@ def test_readyz_tells_when_no_worker_takes_steps(app: APIFlask):
     answer = app.test_client().get("/readyz")
     assert answer.status_code == 503
     assert "No worker takes steps" in answer.get_json()["checks"]["worker"]["detail"]
+
+
+def _tell(services: Services, **how: float) -> None:
+    """What the one worker tells of itself, and what lies in the queue since half a minute ago."""
+    services.store.run(
+        """UPDATE toygres.workers SET slots = 16, busy = :busy, hung = :hung,
+               took_at = toygres.toygres_now() - make_interval(secs => :idle)""",
+        **{"busy": 0, "hung": 0, "idle": 0, **how},
+    )
+    key = services.settings.redis_prefix + "steps"
+    message = json.dumps({"headers": {"published_at": time.time() - 30}})
+    with connect(services.settings.redis_url.get_secret_value()) as broker:
+        broker.delete(key)
+        broker.lpush(key, message)
+
+
+def _check(app: APIFlask, name: str) -> dict[str, object]:
+    return app.test_client().get("/readyz").get_json()["checks"][name]
+
+
+def test_readyz_tells_when_messages_wait_that_living_workers_do_not_take(
+    app: APIFlask, services: Services, worker: InProcess
+):
+    _tell(services, idle=25)
+    found = _check(app, "queue")
+    assert found["ok"] is False
+    assert "no worker has taken one for 25 s although 16 slots are free" in found["detail"]
+    assert "restart" in found["detail"]
+
+
+def test_readyz_takes_a_queue_that_is_being_worked_off_for_ready(app: APIFlask, services: Services, worker: InProcess):
+    _tell(services, idle=1)
+    assert _check(app, "queue") == {"ok": True, "detail": "The oldest step has waited for 30 s."}
+
+
+def test_readyz_tells_that_every_slot_is_busy(app: APIFlask, services: Services, worker: InProcess):
+    _tell(services, idle=25, busy=16)
+    found = _check(app, "queue")
+    assert found["ok"] is True
+    assert "every slot is busy" in found["detail"]
+
+
+def test_readyz_tells_of_lost_slots_and_of_what_only_the_sweep_found(
+    app: APIFlask, services: Services, worker: InProcess
+):
+    _tell(services, hung=3)
+    counters.add(services.store, counters.FOUND_PARKED, 2)
+    counters.add(services.store, counters.FOUND_PARKED, 1)
+    detail = _check(app, "worker")["detail"]
+    assert "3 slots are lost" in detail
+    assert "looked 3 times" in detail
 
 
 def test_readyz_tells_what_is_missing(idle_app: APIFlask):

@@ -34,7 +34,8 @@ AHEAD = "interval '15 minutes'"
 class Claim:
     """The right to run one step, and what its holder must know.
 
-    `turned` says that the operation is being undone; `overdue` that its deadline has passed.
+    `turned` says that the operation is being undone; `overdue` that its deadline has passed;
+    `limit_seconds` is when the claim ends by itself.
     """
 
     operation_id: UUID
@@ -46,6 +47,7 @@ class Claim:
     wakes: int
     attempts: int
     max_attempts: int
+    limit_seconds: float
     turned: bool
     persistent: bool
     overdue: bool
@@ -105,7 +107,7 @@ WITH claimed AS (
         state = 'running', attempts = s.attempts + 1, claimed_at = toygres.toygres_now(),
         first_claimed_at = coalesce(s.first_claimed_at, toygres.toygres_now())
     FROM claimed o WHERE s.operation_id = o.id AND s.position = o.cursor
-    RETURNING s.attempts, s.cause AS waited_for
+    RETURNING s.attempts, s.cause AS waited_for, s.limit_seconds
 ), instance AS (
     UPDATE toygres.instances i SET state = 'creating', updated_at = toygres.toygres_now()
     FROM claimed o WHERE i.id = o.instance_id AND i.state = 'requested' RETURNING i.id
@@ -120,7 +122,7 @@ WITH claimed AS (
 })
 SELECT o.kind AS operation_kind, o.cursor, o.fence AS claim_fence, o.wakes, o.outcome, o.persistent,
        o.max_attempts, o.request_id, coalesce(o.deadline_at < toygres.toygres_now(), false) AS overdue,
-       step.attempts, step.waited_for, {instances.COLUMNS}
+       step.attempts, step.waited_for, step.limit_seconds, {instances.COLUMNS}
 FROM claimed o CROSS JOIN step JOIN toygres.instances i ON i.id = o.instance_id
 """
 
@@ -279,6 +281,7 @@ def claim(store: Store, worker: int, operation: UUID, step: str) -> Claim | None
         wakes=row.wakes,
         attempts=row.attempts,
         max_attempts=row.max_attempts,
+        limit_seconds=row.limit_seconds,
         turned=row.outcome != "succeeded",
         persistent=row.persistent,
         overdue=row.overdue,

@@ -1,4 +1,4 @@
-"""One leader among many processes: a session lock that passes on the moment its holder dies."""
+"""One leader among many workers: the lead ends with its worker's row, so it passes on however that one died."""
 
 from __future__ import annotations
 
@@ -6,66 +6,64 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
-import psycopg
-
+from toygres.errors import Unavailable
 from toygres.store.session import Store
 
-_LOCK_CLASS = 7401
 _LOOK_SECONDS = 1.0
+
+# It writes only when the lead changes hands; of two that try at once the second finds the first one alive.
+_LEAD = """
+WITH taken AS (
+    INSERT INTO toygres.leaders AS l (matter, worker)
+    SELECT :matter, :worker
+    WHERE EXISTS (SELECT FROM toygres.workers w WHERE w.id = :worker)
+      AND NOT EXISTS (SELECT FROM toygres.leaders o JOIN toygres.workers w ON w.id = o.worker WHERE o.matter = :matter)
+    ON CONFLICT (matter) DO UPDATE SET worker = excluded.worker, since = toygres.toygres_now()
+    WHERE NOT EXISTS (SELECT FROM toygres.workers w WHERE w.id = l.worker)
+    RETURNING l.worker
+)
+SELECT :worker = coalesce(
+    (SELECT worker FROM taken),
+    (SELECT o.worker FROM toygres.leaders o JOIN toygres.workers w ON w.id = o.worker WHERE o.matter = :matter)
+) AS leads
+"""
 
 
 class Leadership:
-    """The lead in one matter, called `matter`; blocks on a connection of its own until it is free.
+    """The lead in one matter, called `matter`; `worker_id` is this worker's number, which may change."""
 
-    `session_name` is what the connection is called: whoever finds its owner frozen ends it by that name.
-    """
-
-    def __init__(self, store: Store, matter: str, session_name: Callable[[], str]) -> None:
+    def __init__(self, store: Store, matter: str, worker_id: Callable[[], int]) -> None:
         self._store = store
         self._matter = matter
-        self._session_name = session_name
-        self._connection: psycopg.Connection | None = None
+        self._worker_id = worker_id
 
     @contextlib.contextmanager
     def held(self, stop: threading.Event) -> Iterator[threading.Event | None]:
-        """Wait for the lead; yields an event that is set once it is lost, or None when told to stop instead.
-
-        Raises Unavailable or psycopg.Error when the metadata DB doesn't answer.
-        """
-        lost = threading.Event()
-        with self._store.direct(self._session_name()) as connection:
-            self._connection = connection
-            if not self._acquire(connection) or stop.is_set():
+        """Wait for the lead; yields an event that is set once it is lost, or None when told to stop instead."""
+        while not self.leads():
+            if stop.wait(_LOOK_SECONDS):
                 yield None
                 return
-            watcher = threading.Thread(target=self._watch, args=(connection, stop, lost), daemon=True)
-            watcher.start()
-            try:
-                yield lost
-            finally:
-                lost.set()
-                watcher.join(timeout=2 * _LOOK_SECONDS)
-
-    def give_up(self) -> None:
-        """Stop waiting for the lead."""
-        connection = self._connection
-        if connection is not None and not connection.closed:
-            with contextlib.suppress(psycopg.Error):
-                connection.cancel_safe(timeout=1.0)
-
-    def _acquire(self, connection: psycopg.Connection) -> bool:
+        lost = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(stop, lost), daemon=True)
+        watcher.start()
         try:
-            connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (_LOCK_CLASS, self._matter))
-        except psycopg.errors.QueryCanceled:
-            return False
-        return True
+            yield lost
+        finally:
+            lost.set()
+            watcher.join(timeout=2 * _LOOK_SECONDS)
 
-    def _watch(self, connection: psycopg.Connection, stop: threading.Event, lost: threading.Event) -> None:
-        """The lock goes with the session: see that it lives, and pass on that we are to stop."""
-        while not lost.is_set() and not stop.is_set():
-            try:
-                connection.execute("SELECT 1")
-            except psycopg.Error:
+    def leads(self, *, if_unknown: bool = False) -> bool:
+        """Take the lead when nobody alive has it; whether this worker leads. `if_unknown`: the DB doesn't answer."""
+        try:
+            row = self._store.one(_LEAD, matter=self._matter, worker=self._worker_id())
+        except Unavailable:
+            return if_unknown
+        return bool(row and row.leads)
+
+    def _watch(self, stop: threading.Event, lost: threading.Event) -> None:
+        """Tell when another has the lead, or we are to stop. While the DB is away, nobody can have taken it."""
+        while not lost.is_set() and not stop.wait(_LOOK_SECONDS):
+            if not self.leads(if_unknown=True):
                 break
-            stop.wait(_LOOK_SECONDS)
         lost.set()

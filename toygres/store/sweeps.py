@@ -25,7 +25,11 @@ WHERE o.id = ANY(
     || ARRAY({_OPEN} AND due_at > toygres.toygres_now() + {AHEAD}
           ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 )
-RETURNING o.id, o.state = 'waiting' AND o.not_before IS NULL AND o.unclaimed = 1 AS parked,
+RETURNING o.id, o.unclaimed = 1 AND EXISTS (
+        SELECT FROM toygres.steps s
+        WHERE s.operation_id = o.id AND s.position = o.cursor AND s.looks > 0 AND s.state = 'waiting'
+          AND o.not_before IS NULL AND coalesce(s.cause ->> 'code', '') <> 'WorkersDied'
+    ) AS parked,
     o.fence, o.outcome <> 'succeeded' AS turned, o.cancel_requested_at IS NOT NULL AS cancelled,
     coalesce(o.deadline_at < toygres.toygres_now(), false) AS overdue
 """

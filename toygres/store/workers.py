@@ -1,12 +1,12 @@
-"""Which workers live: each has a row that it touches every second, and a session lock that ends with it.
+"""Which workers live: each has a row that it touches twice a second, and a session lock that ends with it.
 
 The lock tells at once that a process died; the row tells of one that is frozen or cut off, and it alone must
-do behind a pooler that forbids session locks.
+do behind a pooler, where session locks mean nothing.
 """
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
 
 import psycopg
 
@@ -16,27 +16,71 @@ from toygres.store.session import Store
 # The first key of every worker's session lock; the second is its number.
 LOCK_CLASS = 7400
 FROZEN_AFTER_SECONDS = 5.0
-_UNSEEN_SECONDS = 2.0
-# When the DB restarted every session is gone and every worker lives: who has lost its own lately judges nobody by it.
-_OWN_SESSION_SECONDS = 8.0
+# A living worker whose session was cut has beaten again by then, and so holds its lock anew.
+_UNSEEN_SECONDS = 1.2
+# Who missed its own beats for so long can't tell others' death from an absence of the DB.
+_OWN_GAP_SECONDS = 2.5
+STEADY_SECONDS = 8.0
 
+# After a restart of the DB every session is gone and every row is old, though every worker lives. So only a
+# worker that has beaten steadily judges, and by locks only one that still holds its own.
 # A time ahead of now is a clock that stepped back: such a row says nothing, so its lock is asked.
 _REAP = f"""
-WITH suspects AS MATERIALIZED (
-    SELECT id, seen_at < toygres.toygres_now() - make_interval(secs => {FROZEN_AFTER_SECONDS}) AS frozen
-    FROM toygres.workers
-    WHERE seen_at < toygres.toygres_now() - make_interval(secs => {_UNSEEN_SECONDS})
-       OR seen_at > toygres.toygres_now() + make_interval(secs => {FROZEN_AFTER_SECONDS})
+WITH judge AS MATERIALIZED (
+    SELECT EXISTS (
+        SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+          AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+          AND l.classid = {LOCK_CLASS} AND l.objid = CAST(CAST(:judge AS bigint) AS oid)
+    ) AS by_lock
+    FROM toygres.workers me
+    WHERE me.id = :judge
+      AND abs(extract(epoch FROM me.seen_at - toygres.toygres_now())) < {_OWN_GAP_SECONDS}
+      AND coalesce(me.unsteady_at < toygres.toygres_now() - make_interval(secs => {STEADY_SECONDS}), true)
+      AND toygres.database_began_at() < clock_timestamp() - make_interval(secs => {STEADY_SECONDS})
+), suspects AS MATERIALIZED (
+    SELECT w.id, judge.by_lock,
+        w.seen_at < toygres.toygres_now() - make_interval(secs => {FROZEN_AFTER_SECONDS}) AS frozen
+    FROM toygres.workers w CROSS JOIN judge
+    WHERE w.id <> :judge
+      AND (w.seen_at < toygres.toygres_now() - make_interval(secs => {_UNSEEN_SECONDS})
+           OR w.seen_at > toygres.toygres_now() + make_interval(secs => {FROZEN_AFTER_SECONDS}))
 )
 DELETE FROM toygres.workers w USING suspects s
-WHERE w.id = s.id AND (s.frozen OR (:by_lock AND pg_try_advisory_xact_lock({LOCK_CLASS}, s.id)))
+WHERE w.id = s.id AND (s.frozen OR (s.by_lock AND pg_try_advisory_xact_lock({LOCK_CLASS}, s.id)))
 RETURNING w.id
 """
-# A frozen process keeps its sessions, and with them the lead: they are ended for it.
-_END_SESSIONS = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE usename = current_user AND datname = current_database() AND application_name = ANY(:names)
+_BEAT = f"""
+UPDATE toygres.workers SET
+    unsteady_at = CASE WHEN :unsteady OR abs(extract(epoch FROM seen_at - toygres.toygres_now())) > {_OWN_GAP_SECONDS}
+                       THEN toygres.toygres_now() ELSE unsteady_at END,
+    seen_at = toygres.toygres_now(), took_at = toygres.toygres_now() - make_interval(secs => :idle),
+    slots = :slots, busy = :busy, hung = :hung
+WHERE id = :id
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """How a worker is: slots in all, those that run a step, those whose step never returned.
+
+    `idle_seconds` is how long it hasn't taken any message.
+    """
+
+    slots: int = 0
+    busy: int = 0
+    hung: int = 0
+    idle_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """All living workers together; `idle_seconds` is how long none of them has taken a message."""
+
+    workers: int
+    slots: int
+    free: int
+    hung: int
+    idle_seconds: float
 
 
 class Presence:
@@ -47,18 +91,12 @@ class Presence:
         self._host = host
         self._pid = pid
         self._connection: psycopg.Connection | None = None
-        self._locked_at = time.monotonic()
         self.worker_id = 0
 
     @property
-    def may_judge(self) -> bool:
-        """Whether this worker has held its own session for long enough to take a lost one for a death."""
-        return time.monotonic() - self._locked_at > _OWN_SESSION_SECONDS
-
-    @property
     def name(self) -> str:
-        """What this worker's sessions are called in pg_stat_activity."""
-        return session_name(self.worker_id)
+        """What this worker's session is called in pg_stat_activity."""
+        return f"toygres worker {self.worker_id}"
 
     def arrive(self) -> int:
         """Register, lock first, so that nobody sees a row without its lock; the worker's number.
@@ -68,6 +106,7 @@ class Presence:
         row = self._store.one("SELECT nextval(pg_get_serial_sequence('toygres.workers', 'id'))::integer AS id")
         if row is None:
             raise Bug("a sequence gave no number")
+        self.leave()
         self.worker_id = row.id
         self._lock()
         self._store.run(
@@ -78,12 +117,23 @@ class Presence:
         )
         return self.worker_id
 
-    def beat(self) -> bool:
-        """Say that the worker lives; False when others took it for dead and it must arrive anew. Raises Unavailable."""
+    def beat(self, how: Condition = Condition()) -> bool:
+        """Say that the worker lives, and how it is; False when others took it for dead and it must arrive anew.
+
+        Raises Unavailable.
+        """
+        locked = self._still_locked()
         known = self._store.run(
-            "UPDATE toygres.workers SET seen_at = toygres.toygres_now() WHERE id = :id", id=self.worker_id
+            _BEAT,
+            id=self.worker_id,
+            unsteady=not locked,
+            idle=how.idle_seconds,
+            slots=how.slots,
+            busy=how.busy,
+            hung=how.hung,
         )
-        if known and not self._still_locked():
+        # Unsteady before it is locked again: nobody may judge by a lock that is newer than that.
+        if known and not locked:
             self._lock()
         return known > 0
 
@@ -103,21 +153,18 @@ class Presence:
         return True
 
     def _lock(self) -> None:
+        """Take the lock, unless a session that the DB hasn't given up yet still has it: then at the next beat."""
         self.leave()
         connection = self._store.direct(self.name)
         try:
-            # Whoever reaps tries the lock for an instant only.
-            connection.execute("SELECT pg_advisory_lock(%s, %s)", (LOCK_CLASS, self.worker_id))
+            row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, self.worker_id)).fetchone()
         except psycopg.Error as lost:
             connection.close()
             raise Unavailable("The metadata database doesn't answer.") from lost
-        self._connection = connection
-        self._locked_at = time.monotonic()
-
-
-def session_name(worker_id: int) -> str:
-    """What a worker's own sessions are called in pg_stat_activity."""
-    return f"toygres worker {worker_id}"
+        if row is not None and row[0]:
+            self._connection = connection
+        else:
+            connection.close()
 
 
 def depart(store: Store, worker_id: int) -> None:
@@ -125,18 +172,20 @@ def depart(store: Store, worker_id: int) -> None:
     store.run("DELETE FROM toygres.workers WHERE id = :id", id=worker_id)
 
 
-def reap(store: Store, *, by_lock: bool) -> list[int]:
-    """Forget the workers that froze and, `by_lock`, those whose session is gone; their numbers."""
-    dead = [row.id for row in store.all(_REAP, by_lock=by_lock)]
-    if dead:
-        store.all(_END_SESSIONS, names=[session_name(worker) for worker in dead])
-    return dead
+def reap(store: Store, judge: int) -> list[int]:
+    """Forget the workers that died or froze, as far as the worker `judge` can tell; their numbers."""
+    return [row.id for row in store.all(_REAP, judge=judge)]
 
 
-def living(store: Store) -> int:
-    """How many workers were seen of late."""
+def living(store: Store) -> Crew:
+    """The workers that were seen of late."""
     row = store.one(
-        "SELECT count(*) AS n FROM toygres.workers WHERE seen_at > toygres.toygres_now() - make_interval(secs => :s)",
+        """SELECT count(*) AS workers, coalesce(sum(slots), 0) AS slots,
+                  coalesce(sum(greatest(slots - busy, 0)), 0) AS free, coalesce(sum(hung), 0) AS hung,
+                  coalesce(extract(epoch FROM toygres.toygres_now() - max(took_at)), 0)::float AS idle_seconds
+           FROM toygres.workers WHERE seen_at > toygres.toygres_now() - make_interval(secs => :s)""",
         s=FROZEN_AFTER_SECONDS,
     )
-    return int(row.n) if row else 0
+    if row is None:
+        raise Bug("an aggregate gave no row")
+    return Crew(**row._mapping)

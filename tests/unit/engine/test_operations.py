@@ -147,7 +147,7 @@ def test_an_undo_that_nobody_knows_becomes_a_cleanup_when_its_time_is_over(
 def test_a_second_delivery_in_the_same_worker_does_not_make_it_forget_the_first(driver: Driver) -> None:
     order = driver.order()
     held = driver.engine.held
-    with held.delivery(order.operation.id):
+    with held.delivery(order.operation.id, "apply_credentials"):
         assert driver.engine.run_step(order.operation.id, "apply_server") is Outcome.DROPPED
         assert held.now() == {order.operation.id}
     assert held.now() == set()
