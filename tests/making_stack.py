@@ -45,8 +45,7 @@ class Stack:
     def start_broker(self) -> None:
         """Run the broker; returns once it answers."""
         self.valkey = child.spawn(self.broker.prepare())
-        with self.logged("broker") as log:
-            _read_until(log, "Ready to accept connections")
+        self.await_line("broker", "Ready to accept connections")
 
     def kill_broker(self, *, forget: bool = False) -> None:
         """Kill the broker; `forget` takes its data with it."""
@@ -58,21 +57,46 @@ class Stack:
             for file in self.home.broker.glob("appendonlydir/*"):
                 file.unlink()
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
         """Run a worker; returns once it takes messages."""
+        worker = self.spawn_worker(**environment)
+        self.await_line(self.name_of(worker), "ready.")
+        return worker
+
+    def start_workers(self, many: int, **environment: str) -> list[subprocess.Popen[bytes]]:
+        """Run so many at once; returns once each takes messages."""
+        started = [self.spawn_worker(**environment) for _ in range(many)]
+        for worker in started:
+            self.await_line(self.name_of(worker), "ready.")
+        return started
+
+    def spawn_worker(self, **environment: str) -> subprocess.Popen[bytes]:
+        """Run a worker; with ODD_… in its environment its steps are those of `odd_worker`."""
         name = f"worker{len(self.workers)}"
+        odd = ("-I", "odd_worker") if any(key.startswith("ODD_") for key in environment) else ()
         command = child.Command(
             name=name,
-            arguments=(sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", f"{name}@test"),
+            arguments=(sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", f"{name}@test", *odd),
             folder=self.home.path,
             log=self.home.logs / f"{name}.log",
-            environment={**os.environ, **self._environment()},
+            environment={**os.environ, **self._environment(), **environment},
         )
         worker = child.spawn(command)
         self.workers.append(worker)
-        with self.logged(name) as log:
-            _read_until(log, "ready.")
         return worker
+
+    def name_of(self, worker: subprocess.Popen[bytes]) -> str:
+        """What its log is called."""
+        return f"worker{self.workers.index(worker)}"
+
+    def log_of(self, worker: subprocess.Popen[bytes]) -> str:
+        """What it has said so far."""
+        return (self.home.logs / f"{self.name_of(worker)}.log").read_text()
+
+    def await_line(self, name: str, words: str) -> str:
+        """The first line of a log with these words, as soon as it is there."""
+        with self.logged(name) as log:
+            return _read_until(log, words)
 
     def logged(self, name: str) -> subprocess.Popen[str]:
         """The lines of a process's log, from its first on, as they come."""
@@ -137,16 +161,17 @@ class Stack:
             "TOYGRES_HOME": str(self.home.path),
             "DATABASE_URL": database.get_secret_value(),
             "REDIS_URL": self.broker.url,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": os.pathsep.join(str(Path(__file__).parents[up]) for up in (1, 0)),
         }
 
 
-def _read_until(log: subprocess.Popen[str], words: str) -> None:
+def _read_until(log: subprocess.Popen[str], words: str) -> str:
     assert log.stdout is not None
     try:
         for line in log.stdout:
             if words in line:
-                return
+                return line
+        raise AssertionError(f"the log ended without {words!r}")
     finally:
         log.terminate()
         log.wait()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from making_stack import Stack, forget_connections, remove
@@ -39,3 +41,31 @@ def stack(home: Home, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Ite
         made.valkey.kill()
         made.valkey.wait()
     config.settings.cache_clear()
+
+
+class Gates:
+    """Pipes at which the steps of an odd worker wait until the test lets them go on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+
+    def shut(self, name: str) -> Path:
+        """Have every step of this name wait from now on; the gate."""
+        os.mkfifo(self.folder / name)
+        return self.folder / name
+
+    def let_pass(self, name: str) -> Path:
+        """Have those that come from now on pass; who waits goes on waiting. The old gate."""
+        return (self.folder / name).rename(self.folder / f"{name}-{len(list(self.folder.iterdir()))}")
+
+    def open(self, gate: Path) -> None:
+        """Let go whoever waits, at least one."""
+        with gate.open("wb"):
+            pass
+
+
+@pytest.fixture
+def gates(home: Home) -> Gates:
+    """No gate is shut yet."""
+    return Gates(home.path / "gates")

@@ -1,0 +1,63 @@
+"""A real worker whose steps do as a test says; `celery worker -I odd_worker` loads it beside the real tasks.
+
+ODD_GATES       a folder: the step `x` waits at the pipe `x` in it, if there is one, before it begins
+ODD_PLATFORM    `memory`: the platform has no servers, and nobody logs in
+ODD_UNKNOWN     a step that this worker, an older one, doesn't know
+ODD_DEAF        seconds after which it minds that it takes nothing
+ODD_SECONDS     how long each step takes
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from celery.signals import worker_init
+from celery.worker.control import control_command
+from doubles import MemoryPlatform
+from driving import without_login
+
+from worker import selfcheck
+from worker.app import celery
+from worker.runtime import runtime
+
+GATES = Path(os.environ.get("ODD_GATES", "/nonexistent"))
+SECONDS = float(os.environ.get("ODD_SECONDS", "0"))
+
+
+def _gated(name: str, step: Callable[[Any], None]) -> Callable[[Any], None]:
+    def run(ctx: Any) -> None:
+        wait_at(name)
+        time.sleep(SECONDS)
+        step(ctx)
+
+    return run
+
+
+def wait_at(name: str) -> None:
+    """Wait until a test opens the pipe of this name; pass when there is none."""
+    if (GATES / name).exists():
+        (GATES / name).open("rb").close()
+
+
+@worker_init.connect
+def be_odd(**_: Any) -> None:
+    """Change what this worker runs, before it takes anything."""
+    here = runtime()
+    steps = dict(here.engine.steps)
+    if os.environ.get("ODD_PLATFORM") == "memory":
+        platforms: Any = here.services.platforms
+        platforms["local"] = MemoryPlatform(name="local")
+        steps = without_login(steps)
+    here.engine.steps = {name: _gated(name, step) for name, step in steps.items()}
+    celery.tasks.pop(os.environ.get("ODD_UNKNOWN", ""), None)
+    selfcheck.NEGLECTED_SECONDS = float(os.environ.get("ODD_DEAF", selfcheck.NEGLECTED_SECONDS))
+
+
+@control_command()
+def block(state: Any) -> None:
+    """Keep the thread that receives messages."""
+    wait_at("main_thread")
