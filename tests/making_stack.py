@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ from toygres.home import Home
 from toygres.operations import STEPS
 from toygres.processes import child
 from toygres.processes.broker import Broker
+from toygres.processes.metadata import Metadata
 from toygres.provisioning import InstanceRequest, request_delete, request_instance
 from toygres.services import Services
 from toygres.store import instances, operations
 from toygres.store.changes import CHANNEL, Changes
-from worker.app import celery, configuration
+from worker.app import QUEUE, celery, configuration
 from worker.chains import publish as publish_now
+from worker.queue import connect
 
 ENDED = {OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELLED, OperationState.SUPERSEDED}
 
@@ -40,6 +43,8 @@ class Stack:
     broker: Broker
     changes: Changes
     valkey: subprocess.Popen[bytes] | None = None
+    metadata: Metadata | None = None
+    database: subprocess.Popen[bytes] | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start_broker(self) -> None:
@@ -153,6 +158,37 @@ class Stack:
     def instance_of(self, operation: OperationRecord) -> object:
         """The instance of an operation as its row says."""
         return instances.get(self.services.store, "default", ids.shown(ids.INSTANCE, operation.instance_id))
+
+    def queued(self) -> int:
+        """How many messages wait."""
+        with connect(self.broker.url) as client:
+            return int(client.llen(self.services.settings.redis_prefix + QUEUE))
+
+    def crash_database(self) -> None:
+        """Kill the test's own metadata DB and run it again; returns once it answers."""
+        assert self.database is not None
+        self.database.kill()
+        self.database.wait()
+        self.start_database()
+
+    def start_database(self) -> None:
+        """Run the test's own metadata DB; returns once it answers."""
+        assert self.metadata is not None
+        log = self.home.logs / "metadata.log"
+        log.unlink(missing_ok=True)
+        self.database = child.spawn(self.metadata.prepare())
+        self.await_line("metadata", "ready to accept connections")
+
+    def await_beats(self, workers: int) -> None:
+        """Return once so many workers have beaten since now, and looked at each other since then."""
+        for _ in range(2):
+            self.services.store.run("UPDATE toygres.workers SET took_at = 'infinity'")
+            while self._beaten() < workers:
+                threading.Event().wait(0.05)
+
+    def _beaten(self) -> int:
+        row = self.services.store.one("SELECT count(*) AS n FROM toygres.workers WHERE took_at < 'infinity'")
+        return int(row.n)
 
     def _environment(self) -> dict[str, str]:
         database = self.services.settings.database_url

@@ -1,7 +1,7 @@
 """A real worker whose steps do as a test says; `celery worker -I odd_worker` loads it beside the real tasks.
 
 ODD_GATES       a folder: the step `x` waits at the pipe `x` in it, if there is one, before it begins
-ODD_PLATFORM    `memory`: the platform has no servers, and nobody logs in
+ODD_PLATFORM    `memory`: the platform has no servers, all of them are up, and nobody logs in
 ODD_UNKNOWN     a step that this worker, an older one, doesn't know
 ODD_DEAF        seconds after which it minds that it takes nothing
 ODD_SECONDS     how long each step takes
@@ -9,6 +9,7 @@ ODD_SECONDS     how long each step takes
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from celery.worker.control import control_command
 from doubles import MemoryPlatform
 from driving import without_login
 
+from toygres.platforms.protocol import ServerPhase, ServerStatus
 from worker import selfcheck
 from worker.app import celery
 from worker.runtime import runtime
@@ -39,8 +41,11 @@ def _gated(name: str, step: Callable[[Any], None]) -> Callable[[Any], None]:
 
 def wait_at(name: str) -> None:
     """Wait until a test opens the pipe of this name; pass when there is none."""
-    if (GATES / name).exists():
-        (GATES / name).open("rb").close()
+    with contextlib.suppress(FileNotFoundError):
+        # Open for writing, too, so that opening doesn't wait, and what waits is one read whatever the gate is called.
+        gate = os.open(GATES / name, os.O_RDWR)
+        os.read(gate, 1)
+        os.close(gate)
 
 
 @worker_init.connect
@@ -50,7 +55,7 @@ def be_odd(**_: Any) -> None:
     steps = dict(here.engine.steps)
     if os.environ.get("ODD_PLATFORM") == "memory":
         platforms: Any = here.services.platforms
-        platforms["local"] = MemoryPlatform(name="local")
+        platforms["local"] = MemoryPlatform(name="local", status=ServerStatus(phase=ServerPhase.UP))
         steps = without_login(steps)
     here.engine.steps = {name: _gated(name, step) for name, step in steps.items()}
     celery.tasks.pop(os.environ.get("ODD_UNKNOWN", ""), None)

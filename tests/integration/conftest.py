@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,15 +14,40 @@ from making_stack import Stack, forget_connections, remove
 
 from toygres import config
 from toygres.home import Home
+from toygres.platforms.local import place
+from toygres.processes import child
 from toygres.processes.broker import Broker
+from toygres.processes.metadata import Metadata
 from toygres.services import connect
-from toygres.store import instances
+from toygres.store import instances, migrate
 from toygres.store.changes import Changes
 
 
 @pytest.fixture
 def stack(home: Home, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """A broker that runs, and no worker yet; whatever the test started has ended when it ends."""
+    with _stack(home, database_url, monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+def own_database(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """The same with a metadata DB that no other test uses, so that it may be killed."""
+    metadata = Metadata(home, place.find(home))
+    server = child.spawn(metadata.prepare())
+    with subprocess.Popen(["tail", "-n", "+1", "-F", home.logs / "metadata.log"], stdout=subprocess.PIPE) as said:
+        assert any(b"ready to accept connections" in line for line in said.stdout)
+        said.terminate()
+    migrate.upgrade(metadata.url)
+    with _stack(home, metadata.url, monkeypatch) as made:
+        made.metadata, made.database = metadata, server
+        yield made
+    made.database.kill()
+    made.database.wait()
+
+
+@contextlib.contextmanager
+def _stack(home: Home, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     broker = Broker(home)
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("REDIS_URL", broker.url)
@@ -34,7 +61,9 @@ def stack(home: Home, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Ite
         worker.send_signal(signal.SIGKILL)
         worker.wait()
     for instance in instances.list_page(services.store, "default", 100, None).items:
-        remove(services, instance.id)
+        # Of those on a platform in memory there is nothing to remove.
+        if services.platform(instance.platform).objects(instance.id):
+            remove(services, instance.id)
     made.changes.close()
     services.close()
     if made.valkey is not None:
@@ -60,9 +89,11 @@ class Gates:
         return (self.folder / name).rename(self.folder / f"{name}-{len(list(self.folder.iterdir()))}")
 
     def open(self, gate: Path) -> None:
-        """Let go whoever waits, at least one."""
-        with gate.open("wb"):
-            pass
+        """Let go whoever waits; somebody must."""
+        writer = os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+        os.write(writer, b"." * 64)
+        # Unread bytes are gone once nobody has the pipe open any more.
+        os.close(writer)
 
 
 @pytest.fixture
