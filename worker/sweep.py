@@ -44,30 +44,34 @@ class Sweep:
     def act(self) -> int:
         """Sweep once; how many operations were published. Raises Unavailable when the DB doesn't answer."""
         self.release_lost()
-        try:
-            oldest = self._queue.oldest()
-        except Unavailable:
-            # Nobody can say now what was lost: nothing is published, and nothing marked.
-            return 0
-        due = sweeps.take_due(self._store, oldest)
-        for found in due:
-            end_undeliverable(self._services, found)
-        published = self._publish(due)
-        parked = sum(found.parked for found in due)
-        if parked:
-            counters.add(self._store, counters.FOUND_PARKED, parked)
-        if due:
-            log.info("swept", due=len(due), published=published, parked=parked)
-        return published
+        published = 0
+        while True:
+            try:
+                oldest = self._queue.oldest()
+            except Unavailable:
+                # Nobody can say now what was lost: nothing is published, and nothing marked.
+                return published
+            due = sweeps.take_due(self._store, oldest)
+            told = self._publish(due)
+            published += told
+            if told < sweeps.AT_ONCE:
+                return published
 
     def _publish(self, due: Sequence[Due]) -> int:
         """Publish until the broker stops answering; what is left then has been put off, and is due again soon."""
+        for found in due:
+            end_undeliverable(self._services, found)
         published = 0
         for found in due:
             if publish_rest(self._store, found.id):
                 published += 1
             elif not self._queue.answers():
                 break
+        parked = sum(found.parked for found in due)
+        if parked:
+            counters.add(self._store, counters.FOUND_PARKED, parked)
+        if due:
+            log.info("swept", due=len(due), published=published, parked=parked)
         return published
 
     def release_lost(self) -> None:

@@ -238,6 +238,7 @@ FROM handed o WHERE s.operation_id = o.id AND s.position = o.cursor
 
 # Locked in one order, since every worker's sweep frees what it finds. A step that keeps killing its worker has used
 # up its attempts; where it must be tried for ever, it waits longer each time, or it would kill one worker a second.
+# Due before all else: its message was taken, so it needn't be looked for among those that wait.
 _FREE = f"""
 WITH lost AS MATERIALIZED (
     SELECT o.id FROM toygres.operations o WHERE o.owner IS NOT NULL AND ({{lost}}) ORDER BY o.id FOR UPDATE
@@ -249,7 +250,9 @@ WITH lost AS MATERIALIZED (
     JOIN toygres.steps s ON s.operation_id = o.id AND s.position = o.cursor
 ), freed AS (
     UPDATE toygres.operations o SET
-        {_LET_GO}, due_at = least(toygres.toygres_now() + make_interval(secs => pause.seconds), o.deadline_at),
+        {_LET_GO},
+        due_at = CASE WHEN pause.seconds > 0 THEN
+            least(toygres.toygres_now() + make_interval(secs => pause.seconds), o.deadline_at) ELSE '-infinity' END,
         not_before = CASE WHEN pause.seconds > 0 THEN
             least(toygres.toygres_now() + make_interval(secs => pause.seconds), o.deadline_at) END,
         state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END

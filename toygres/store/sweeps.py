@@ -9,18 +9,23 @@ from uuid import UUID
 from toygres.store.claims import AHEAD, GRACE_SECONDS
 from toygres.store.session import Store
 
+# So many are published in less than the margin.
+AT_ONCE = 100
+_MARGIN_SECONDS = 1.0
+
 # The queue is first in, first out: what was published before its oldest message has been taken or lost, so
-# only that is published again. A time that lies far ahead is a clock that stepped back, and due as well.
+# only that is published again. Publishing comes a little after the statement that notes it, which is the margin.
+# A time that lies far ahead is a clock that stepped back, and due as well.
 # Two subqueries with a range each: the plan reads only what is due off the index, whatever else is open.
 _OPEN = "SELECT id FROM toygres.operations WHERE ended_at IS NULL AND owner IS NULL"
 _SWEEP = f"""
 UPDATE toygres.operations o SET
-    due_at = toygres.toygres_now() + make_interval(secs => least(15, 2 * 2 ^ least(o.unclaimed, 5))),
+    due_at = toygres.toygres_now() + make_interval(secs => least(15, :grace * 2 ^ least(o.unclaimed, 5))),
     unclaimed = o.unclaimed + 1
 WHERE o.id = ANY(
     ARRAY({_OPEN} AND due_at <= least(
               toygres.toygres_now(),
-              to_timestamp(CAST(:oldest AS double precision)) + make_interval(secs => :grace))
+              to_timestamp(CAST(:oldest AS double precision)) + make_interval(secs => :grace - :margin))
           ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
     || ARRAY({_OPEN} AND due_at > toygres.toygres_now() + {AHEAD}
           ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
@@ -55,13 +60,13 @@ class Due:
     overdue: bool
 
 
-def take_due(store: Store, oldest_message: float | None, limit: int = 500) -> list[Due]:
+def take_due(store: Store, oldest_message: float | None, limit: int = AT_ONCE) -> list[Due]:
     """Operations that nobody holds and that are due; each is put off so that two sweeps don't share it.
 
     `oldest_message` is when the queue's oldest message was published, in seconds since 1970; None when
     the queue is empty.
     """
-    rows = store.all(_SWEEP, oldest=oldest_message, grace=GRACE_SECONDS, limit=limit)
+    rows = store.all(_SWEEP, oldest=oldest_message, grace=GRACE_SECONDS, margin=_MARGIN_SECONDS, limit=limit)
     return [Due(**row._mapping) for row in rows]
 
 
