@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 import structlog
+from billiard.process import active_children
 from celery.worker import state
 
 log = structlog.get_logger(__name__)
@@ -66,5 +67,7 @@ class Departure:
         ending = threading.Thread(target=self._end, name="ending", daemon=True)
         ending.start()
         ending.join(_ENDING_SECONDS)
+        for child in active_children():
+            child.terminate()
         log.warning("worker_left", code=self._code, seconds=round(time.monotonic() - began, 1))
         os._exit(self._code)

@@ -60,8 +60,9 @@ class Runtime:
         self.selfcheck = SelfCheck(services.settings.worker_slots, self.engine.held, self.queue, self.departure)
         self.heartbeat = Heartbeat(services.store, self.presence, self.engine, self.selfcheck.condition)
         keeper = Timer("keeper", KEEPER_SECONDS, Keeper(services).act)
+        self._pulse = Timer("heartbeat", HEARTBEAT_SECONDS, self._beat)
         self.timers = [
-            Timer("heartbeat", HEARTBEAT_SECONDS, self._beat),
+            self._pulse,
             Timer("sweep", SWEEP_SECONDS, self.sweep.act),
             Timer("selfcheck", SELFCHECK_SECONDS, self.selfcheck.act),
             keeper,
@@ -108,9 +109,11 @@ class Runtime:
             parts = self._parts()
             for part in parts:
                 part.stop()
+            # A beat after that would make it arrive anew. The others may be busy for long, and nobody waits for them.
+            self._pulse.join(_ENDING_SECONDS)
+            self._hand_back()
             for part in parts:
                 part.join(_ENDING_SECONDS)
-            self._hand_back()
             self.queue.close()
             self.services.close()
 

@@ -17,6 +17,7 @@ from toygres.domain import ids
 from toygres.domain.operation import OperationState, StepState
 from toygres.domain.records import OperationRecord
 from toygres.provisioning import InstanceRequest, request_instance
+from toygres.store import counters
 from worker.app import celery
 from worker.chains import publish
 
@@ -38,6 +39,7 @@ def test_the_observer_and_not_the_sweep_wakes_a_waiting_step(stack: Stack) -> No
     log = (stack.home.logs / "worker0.log").read_text()
     assert "observer_leads" in log
     assert '"event": "swept"' not in log, log
+    assert counters.read(stack.services.store, counters.FOUND_PARKED).value == 0
 
 
 def test_an_operation_that_was_never_published_is_found_by_the_sweep(stack: Stack) -> None:

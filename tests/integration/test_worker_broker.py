@@ -87,8 +87,8 @@ def many_ports(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_backlog_is_not_published_again(many_ports: None, stack: Stack, admin: redis.Redis) -> None:
-    many = 200
-    stack.start_worker(ODD_PLATFORM="memory", ODD_SECONDS="0.05", TOYGRES_WORKER_SLOTS="8")
+    many = 120
+    stack.start_worker(ODD_PLATFORM="memory", ODD_SECONDS="0.05", TOYGRES_WORKER_SLOTS="4")
     before = _published(admin)
     ordered = [stack.order(f"demo{number}") for number in range(many)]
     for operation in ordered:

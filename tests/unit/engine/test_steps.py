@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from doubles import MemoryPlatform
 from driving import BROKEN, STARTING, Driver
 
@@ -53,6 +55,20 @@ def test_a_held_step_is_not_given_to_a_second_worker(driver: Driver) -> None:
     other = Driver.arrive(driver.services)
     assert claims.claim(driver.services.store, driver.engine.worker_id, order.operation.id, "apply_credentials")
     assert claims.claim(driver.services.store, other.engine.worker_id, order.operation.id, "apply_credentials") is None
+
+
+def test_a_worker_without_the_instances_platform_or_the_step_hands_it_back(driver: Driver) -> None:
+    order = driver.order()
+    elsewhere = Driver.arrive(replace(driver.services, platforms={}))
+    assert elsewhere.deliver(order.operation.id) is Outcome.DROPPED
+    older = Driver.arrive(driver.services)
+    older.engine.steps = {}
+    driver.shift_clock(claims.GRACE_SECONDS + 1)
+    assert older.deliver(order.operation.id) is Outcome.DROPPED
+    driver.shift_clock(claims.GRACE_SECONDS + 1)
+    ended = driver.drain(order.operation.id)
+    assert ended.state is OperationState.SUCCEEDED
+    assert ended.steps[0].attempts == 1, "to be handed back is no attempt"
 
 
 def test_an_unregistered_worker_gets_no_claim(driver: Driver) -> None:
