@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
-    NonNegativeInt,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
