@@ -165,7 +165,7 @@ ACTS: dict[str, Callable[[Ledger], object]] = {
     "whose turn it is": lambda ledger: operations.current_step(ledger.store, ledger.unheld()),
     "read one": lambda ledger: operations.find(ledger.store, "default", ledger.unheld()),
     "an address": _publish_endpoint,
-    "reap": lambda ledger: workers.reap(ledger.store, by_lock=False),
+    "reap": lambda ledger: workers.reap(ledger.store, judge=1),
 }
 
 
