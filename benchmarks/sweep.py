@@ -88,5 +88,5 @@ def _timed(act: object) -> float:
 
 
 def _plan(store: Store) -> str:
-    values = {"oldest": None, "grace": GRACE_SECONDS, "margin": 1.0, "limit": sweeps.AT_ONCE}
+    values = {"oldest_age": None, "grace": GRACE_SECONDS, "margin": 1.0, "limit": sweeps.AT_ONCE}
     return "\n".join(row[0] for row in store.all("EXPLAIN " + sweeps._SWEEP, **values))

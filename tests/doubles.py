@@ -49,6 +49,7 @@ class MemoryPlatform:
 
     name: str = "memory"
     offer: Capabilities = OFFER
+    kind: str = "memory"
     kept: dict[UUID, dict[str, object]] = field(default_factory=dict)
     fences: dict[UUID, int] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
@@ -104,6 +105,9 @@ class MemoryPlatform:
             return self.status
         running = "server" in self.kept.get(instance.id, {})
         return ServerStatus(phase=ServerPhase.UP if running else ServerPhase.STOPPED)
+
+    def own_endpoint(self, instance: Instance) -> Endpoint | None:
+        return instance.endpoint
 
     def credentials(self, instance: Instance) -> Credentials | None:
         found = self.kept.get(instance.id, {}).get("credentials")

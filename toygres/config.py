@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,6 +83,19 @@ class Settings(BaseSettings):
     instance_ports: Annotated[range, NoDecode] = Field(
         range(20000, 21000), description="Ports for local instances, as FIRST-LAST."
     )
+    instance_bind: str = Field(
+        "127.0.0.1",
+        description="The address that local servers listen on, from their next start on; 0.0.0.0 is all. Without TLS: "
+        "what clients send and get travels in clear.",
+    )
+    instance_host: str | None = Field(
+        None,
+        description="The host that clients of local instances are told to connect to; else the address above, or "
+        "loopback where that is all.",
+    )
+    local_shared: bool = Field(
+        False, description="Let the local platform serve more than one project, and listen beyond loopback."
+    )
     pg_bindirs: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="More PostgreSQL `bin` folders for the local platform; separated by ':'."
     )
@@ -152,6 +166,22 @@ class Settings(BaseSettings):
         if not ports or ports[0] < 1024 or ports[-1] > 65535:
             raise ValueError("FIRST must not be above LAST, and both lie in 1024 to 65535")
         return ports
+
+    @field_validator("instance_bind")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            raise ValueError("write it as one IP address, such as 127.0.0.1") from None
+
+    @field_validator("instance_host")
+    @classmethod
+    def _check_host(cls, value: str | None) -> str | None:
+        # It becomes part of every URI.
+        if value and not (value.isascii() and all(char.isalnum() or char in "-._:" for char in value)):
+            raise ValueError("write it as a host name or an IP address")
+        return value or None
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -24,6 +24,9 @@ from toygres.turning import abandon, cancel_unheld, deadline_passed
 
 log = structlog.get_logger(__name__)
 
+# A message goes to any worker: soon again, so that one of the right host gets it.
+_OTHER_HOST_SECONDS = 1.0
+
 
 class Outcome(StrEnum):
     """What a delivery of a step came to, for whoever delivered it."""
@@ -83,6 +86,10 @@ class Engine:
         return self._after(held, claims.finish(self.services.store, held), Outcome.DONE)
 
     def _context(self, held: Claim) -> Context:
+        """What the step is handed. Raises NotYet when its platform lives on another machine."""
+        if elsewhere := self.services.other_host(held.instance.platform):
+            raise NotYet(elsewhere)
+
         def new_credentials() -> Credentials:
             ciphertext = credentials.get(self.services.store, held.operation_id)
             if ciphertext is None:
@@ -105,7 +112,11 @@ class Engine:
         )
 
     def _park(self, held: Claim, cause: Cause) -> Outcome:
-        ending = claims.park(self.services.store, held, cause)
+        if cause.code is CauseCode.OTHER_HOST:
+            # Nobody has looked yet: it takes nothing of the time that the step may wait.
+            ending = claims.park(self.services.store, held, cause, later=_OTHER_HOST_SECONDS, bounded=False)
+        else:
+            ending = claims.park(self.services.store, held, cause)
         if ending is None:
             # Lost, or waited for too long: only the latter matches the fence.
             return self._fail(held, _too_long(cause))

@@ -31,9 +31,15 @@ class Home:
 
     @classmethod
     def find(cls) -> Home:
-        """The home named by TOYGRES_HOME, else the default one."""
+        """The home named by TOYGRES_HOME, else the default one. Raises Misconfigured where nothing names one."""
         named = os.environ.get(ENVIRONMENT_VARIABLE)
-        return cls(Path(named).expanduser().absolute() if named else default_home())
+        try:
+            path = Path(named).expanduser().absolute() if named else default_home()
+        except RuntimeError:
+            path = Path("~")
+        if "~" in path.parts[:1]:
+            raise Misconfigured("There is no HOME to put Toygres' home into.", f"Set HOME or {ENVIRONMENT_VARIABLE}.")
+        return cls(path)
 
     @property
     def token(self) -> Path:
@@ -69,6 +75,11 @@ class Home:
     def metadata_place(self) -> Path:
         """Where the embedded metadata DB lives when it has a user of its own, as JSON."""
         return self.path / "metadata-place.json"
+
+    @property
+    def outside(self) -> Path:
+        """What `up` makes or uses elsewhere (a folder for the broker's socket, servers of others), as JSON."""
+        return self.path / "outside.json"
 
     @property
     def logs(self) -> Path:

@@ -12,6 +12,8 @@ from toygres.domain.operation import Operation
 from toygres.errors import Cause
 from toygres.store.operations import Plan, PlannedStep
 
+DEFAULT_PROJECT = "default"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
@@ -19,7 +21,7 @@ class Caller:
 
     actor: str
     request_id: str
-    project: str = "default"
+    project: str = DEFAULT_PROJECT
 
 
 def plan(

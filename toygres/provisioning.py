@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from toygres import offers
+from toygres.config import variable
 from toygres.domain import ids
 from toygres.domain.instance import Instance, InstanceState
 from toygres.domain.operation import Operation
@@ -13,7 +14,7 @@ from toygres.domain.records import OperationRecord
 from toygres.errors import Bug, Cause, CauseCode, Conflict, Unavailable
 from toygres.offers import InstanceRequest
 from toygres.operations import CREATE, DELETE, RESTART, START, STOP
-from toygres.planning import Caller, allowed, plan
+from toygres.planning import DEFAULT_PROJECT, Caller, allowed, plan
 from toygres.platforms.protocol import Platform
 from toygres.secrets import new_credentials
 from toygres.services import Services
@@ -54,6 +55,7 @@ class Accepted:
 def request_instance(services: Services, caller: Caller, request: InstanceRequest) -> Accepted:
     """Order an instance. Raises Invalid, Conflict when the name is taken, Unavailable when no port is left."""
     platform, spec = offers.check(services, request)
+    require_project(platform, caller.project)
     instance_id = ids.new()
     chosen = plan(CREATE, instance_id, InstanceState.REQUESTED, caller, services.settings)
     secret = services.cipher.seal(new_credentials(spec.user, request.password))
@@ -141,6 +143,16 @@ def require_allowed(operation: Operation, found: Instance) -> None:
             f"{found.name} is {found.state.value}: {operation.kind} isn't possible.",
             f"It is possible when the instance is one of: {states}.",
             instance_id=ids.shown(ids.INSTANCE, found.id),
+        )
+
+
+def require_project(platform: Platform, project: str) -> None:
+    """Return when the project may have instances on the platform. Raises Conflict."""
+    if project != DEFAULT_PROJECT and not platform.capabilities().many_projects:
+        raise Conflict(
+            f"The platform {platform.name!r} serves the project {DEFAULT_PROJECT!r} only: it keeps the owners of its "
+            "instances neither apart from each other nor from the control plane.",
+            f"Order on another platform, or set {variable('local_shared')}=true when all its users trust each other.",
         )
 
 

@@ -60,6 +60,7 @@ def can_be_retried(services: Services, found: OperationRecord) -> bool:
 def _create_again(services: Services, caller: Caller, found: OperationRecord, password: str | None) -> Accepted:
     instance = _instance(services, found)
     platform = _platform_for(services, instance, password)
+    provisioning.require_project(platform, instance.project)
     chosen = _plan(services, caller, found, CREATE, InstanceState.REQUESTED)
     secret = services.cipher.seal(new_credentials(instance.spec.user, password))
     with services.store.transaction() as connection:

@@ -59,7 +59,8 @@ def look_at(services: Services, found: Instance, status: ServerStatus | None = N
 
 def _is_ours_to_start(services: Services, found: Instance) -> bool:
     return (
-        found.state is InstanceState.READY
+        services.other_host(found.platform) is None
+        and found.state is InstanceState.READY
         and found.operation_id is None
         and not _given_up(found)
         and not services.platform(found.platform).capabilities().brings_back

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from toygres.config import Settings
-from toygres.errors import Misconfigured
+from toygres.errors import Cause, Misconfigured
 from toygres.platforms import registry
+from toygres.platforms.elsewhere import Elsewhere
 from toygres.platforms.protocol import Platform
 from toygres.secrets import Cipher, load_keys
 from toygres.store import installation, migrate
@@ -34,6 +35,15 @@ class Services:
                 f"The platform {name!r} isn't configured in this process.", "Configure it, and start again."
             ) from None
 
+    def here(self) -> dict[str, Platform]:
+        """The platforms that this process can act on."""
+        return {name: found for name, found in self.platforms.items() if not isinstance(found, Elsewhere)}
+
+    def other_host(self, name: str) -> Cause | None:
+        """Why nothing can be done here for instances on this platform, when it lives on another machine."""
+        found = self.platforms.get(name)
+        return found.cause if isinstance(found, Elsewhere) else None
+
     def close(self) -> None:
         """Give back every connection."""
         self.store.close()
@@ -42,8 +52,9 @@ class Services:
 def connect(settings: Settings, *, connections: int = 10) -> Services:
     """Reach the metadata DB and build the platforms.
 
-    Raises Misconfigured when the schema is older than this code, when the keys are others than the
-    installation's, or when a platform is another place than the one known under its name.
+    A local platform that lives on another machine is known as such, and never touched from here. Raises
+    Misconfigured when the schema is older than this code, when the keys are others than the installation's, or
+    when another platform is another place than the one known under its name.
     """
     if settings.database_url is None:
         raise Misconfigured(
@@ -55,11 +66,27 @@ def connect(settings: Settings, *, connections: int = 10) -> Services:
         migrate.require_current(store)
         cipher = Cipher(load_keys(settings))
         cipher.require_same_keys(store)
-        platforms = registry.build(settings)
-        for platform in platforms.values():
-            installation.meet_platform(store, platform.name, platform.capabilities().kind, platform.identity())
+        platforms = {name: meet(store, platform) for name, platform in registry.build(settings).items()}
         found = installation.identity(store)
     except BaseException:
         store.close()
         raise
     return Services(settings=settings, store=store, platforms=platforms, cipher=cipher, installation_id=found)
+
+
+def meet(store: Store, platform: Platform) -> Platform:
+    """The platform, if it is the place that is known under its name; what stands for a local one of another machine.
+
+    Raises Misconfigured when another platform is another place.
+    """
+    found = platform.identity()
+    known = installation.meet_platform(store, platform.name, platform.kind, found)
+    if known == found:
+        platform.capabilities()
+        return platform
+    if platform.kind == Elsewhere.kind:
+        return Elsewhere(platform.name, known)
+    raise Misconfigured(
+        f"The platform {platform.name!r} is another place than the one that this metadata DB knows under that name.",
+        "Give the platform another name, or use the metadata DB that belongs to it.",
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from toygres.errors import Unavailable
 from toygres.store import counters, workers
 from toygres.store.session import Store
@@ -35,14 +33,13 @@ def tell_workers(store: Store) -> str:
     )
 
 
-def tell_queue(store: Store, oldest: float | None) -> str:
-    """How long the oldest message has waited, whose time of publishing is `oldest` (seconds since 1970).
+def tell_queue(store: Store, age: float | None) -> str:
+    """For how long the oldest message has waited, which is `age` seconds; None when none waits.
 
     Raises Unavailable when workers live that could take it and don't.
     """
-    if oldest is None:
+    if age is None:
         return "Nothing waits."
-    age = max(0.0, time.time() - oldest)
     waits = f"The oldest step has waited for {age:.0f} s"
     crew = workers.living(store)
     if age < NEGLECTED_SECONDS or crew.idle_seconds < NEGLECTED_SECONDS or not crew.workers:

@@ -35,7 +35,7 @@ def instance(services: Services, found: Instance) -> told.InstanceOut:
             state=found.state,
             endpoint=told.EndpointOut.model_validate(found.endpoint) if found.endpoint else None,
             observed_generation=found.observed_generation,
-            not_enforced=_not_enforced(services.platforms.get(found.platform)),
+            not_enforced=_not_enforced(services.here().get(found.platform)),
         ),
         available=told.AvailableOut(
             value=found.available.value, since=found.available.since, cause=cause(found.available.cause)
@@ -158,7 +158,9 @@ def _parameter(found: Parameter) -> told.ParameterOut:
 
 
 def _not_enforced(where: Platform | None) -> list[str]:
-    return [limit for limit in LIMITS if limit not in where.capabilities().enforced] if where else []
+    # Of a platform that can't be asked nothing is promised.
+    enforced = where.capabilities().enforced if where else frozenset[str]()
+    return [limit for limit in LIMITS if limit not in enforced]
 
 
 def _bounds(bounds: Bounds, form: Callable[[int], str]) -> told.QuantityBoundsOut:

@@ -40,7 +40,7 @@ def _checks(services: Services) -> dict[str, Callable[[], str | None]]:
         "database": lambda: _ask_database(services.store),
         "broker": lambda: _ping_broker(services.settings),
         "worker": lambda: crew.tell_workers(services.store),
-        "queue": lambda: crew.tell_queue(services.store, _oldest_message(services.settings)),
+        "queue": lambda: crew.tell_queue(services.store, _oldest_age(services.settings)),
         **checks,
     }
 
@@ -54,9 +54,9 @@ def _ping_broker(settings: Settings) -> None:
         queue.ping()
 
 
-def _oldest_message(settings: Settings) -> float | None:
+def _oldest_age(settings: Settings) -> float | None:
     with contextlib.closing(Queue(settings)) as queue:
-        return queue.oldest()
+        return queue.oldest_age()
 
 
 def _answer(name: str, future: Future[str | None]) -> told.CheckOut:

@@ -31,8 +31,8 @@ class Keeper:
 
     def act(self) -> None:
         """Look at the ready instances that nobody has looked at for long."""
-        store = self._services.store
-        for instance_id in instances.take_due_for_check(store, _EVERY_SECONDS, _EVERY_SECONDS_WHILE_UNAVAILABLE):
+        store, here = self._services.store, self._services.here()
+        for instance_id in instances.take_due_for_check(store, here, _EVERY_SECONDS, _EVERY_SECONDS_WHILE_UNAVAILABLE):
             try:
                 self._look(instance_id)
             except Unavailable:
@@ -60,13 +60,14 @@ class Keeper:
         if status.phase is not ServerPhase.UP:
             return status.cause or _unclear(status.phase)
         kept = platform.credentials(found)
-        if kept is None or found.endpoint is None:
+        endpoint = platform.own_endpoint(found)
+        if kept is None or endpoint is None:
             return Cause(
                 code=CauseCode.CREDENTIALS_MISSING,
                 message="The instance's credentials are gone.",
                 remedy="Restore them, or delete the instance and order it again.",
             )
-        return postgres.check_health(found.endpoint, found.spec.database, kept.monitor)
+        return postgres.check_health(endpoint, found.spec.database, kept.monitor)
 
 
 def _unclear(phase: ServerPhase) -> Cause:

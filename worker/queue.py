@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -27,8 +28,10 @@ class Queue:
         self._key = settings.redis_prefix + QUEUE
         self._client = connect(settings.redis_url.get_secret_value())
 
-    def oldest(self) -> float | None:
-        """When the oldest message was published, in seconds since 1970; None when none waits.
+    def oldest_age(self) -> float | None:
+        """For how many seconds the oldest message has waited; None when none waits.
+
+        By the clock of the machines that publish, so that the metadata DB's may be set otherwise.
 
         Raises Unavailable when the broker doesn't answer: then nobody can say what is lost.
         """
@@ -38,7 +41,8 @@ class Queue:
             raise Unavailable("The broker doesn't answer.") from error
         if message is None:
             return None
-        return _published_at(message)
+        published_at = _published_at(message)
+        return None if published_at is None else max(0.0, time.time() - published_at)
 
     def ping(self) -> None:
         """Return when the broker answers. Raises Unavailable."""

@@ -69,7 +69,7 @@ class Runtime:
         ]
         self.observers = [
             Observer(services, platform, lambda: self.presence.worker_id, keeper.call_now)
-            for platform in services.platforms.values()
+            for platform in services.here().values()
         ]
         self._leaving = False
         self._stopping = threading.Lock()

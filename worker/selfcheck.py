@@ -91,7 +91,7 @@ class SelfCheck:
 
     def _misses_messages(self) -> bool:
         try:
-            waiting = self._queue.oldest() is not None
+            waiting = self._queue.oldest_age() is not None
         except Unavailable:
             # Nobody can take anything, and the consumer is busy looking for the broker.
             return False

@@ -47,11 +47,11 @@ class Sweep:
         published = 0
         while True:
             try:
-                oldest = self._queue.oldest()
+                oldest_age = self._queue.oldest_age()
             except Unavailable:
                 # Nobody can say now what was lost: nothing is published, and nothing marked.
                 return published
-            due = sweeps.take_due(self._store, oldest)
+            due = sweeps.take_due(self._store, oldest_age)
             told = self._publish(due)
             published += told
             if told < sweeps.AT_ONCE:

@@ -39,6 +39,7 @@ class Double:
     """Implements `toygres.platforms.protocol.Platform` for one process; what it made isn't known to another."""
 
     name = NAME
+    kind = NAME
 
     def __init__(self) -> None:
         self._start = os.environ.get(START, "0")
@@ -115,6 +116,9 @@ class Double:
         return (
             ServerStatus(phase=ServerPhase.UP) if ready else ServerStatus(phase=ServerPhase.STARTING, cause=_STARTING)
         )
+
+    def own_endpoint(self, instance: Instance) -> Endpoint | None:
+        return instance.endpoint
 
     def credentials(self, instance: Instance) -> Credentials | None:
         found = self._kept.get(instance.id, {}).get("credentials")

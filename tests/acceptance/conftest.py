@@ -27,7 +27,7 @@ from toygres.platforms.local import place
 Json = dict[str, Any]
 
 READY = "Ctrl-C stops everything"
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 @dataclass
@@ -37,6 +37,8 @@ class World:
     home: Home
     variables: dict[str, str]
     ups: list[Up] = field(default_factory=list)
+    # What each command begins with, such as a change of the user.
+    prefix: tuple[str, ...] = ()
 
     def environment(self, **more: str) -> dict[str, str]:
         return {**os.environ, **self.variables, **more}
@@ -45,7 +47,7 @@ class World:
         """Start `toygres up`; returns at once."""
         started = Up(
             subprocess.Popen(
-                [sys.executable, "-m", "toygres", "up", *arguments],
+                [*self.prefix, sys.executable, "-m", "toygres", "up", *arguments],
                 env=self.environment(**variables),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -62,7 +64,7 @@ class World:
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run any command to its end, with this home."""
         return subprocess.run(
-            command,
+            (*self.prefix, *command),
             env=self.environment(**variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -94,6 +96,11 @@ class World:
         return [process for process in self.processes() if not _belongs(process, [servers])]
 
     def clean_up(self) -> None:
+        self.end_all()
+        shutil.rmtree(self.home.path.parent)
+
+    def end_all(self) -> None:
+        """End what runs, and remove what lies outside the home."""
         for up in self.ups:
             up.end()
         for process in self.processes():
@@ -101,7 +108,6 @@ class World:
                 process.kill()
         psutil.wait_procs(self.processes(), timeout=10)
         place.forget(self.home)
-        shutil.rmtree(self.home.path.parent)
 
 
 @dataclass

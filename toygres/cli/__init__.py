@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -33,6 +33,7 @@ COMMAND_MODULES = (
     "signin",
     "prepare",
     "migrate",
+    "destroy_everything",
 )
 
 # In `toygres --help`: what nobody needs who starts everything with `up`.
@@ -78,8 +79,20 @@ def main() -> None:
     try:
         load_commands()()
     except ToygresError as error:
-        typer.echo(_sentence(error), err=True)
-        sys.exit(exit_code_of(error))
+        _end(error)
+    except OSError as error:
+        from toygres.home import Home
+        from toygres.processes.disk import trouble
+
+        told = trouble(Home.find(), error)
+        if told is None:
+            raise
+        _end(told)
+
+
+def _end(error: ToygresError) -> NoReturn:
+    typer.echo(_sentence(error), err=True)
+    sys.exit(exit_code_of(error))
 
 
 def _sentence(error: ToygresError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -23,8 +24,12 @@ OutputOption = Annotated[Form, typer.Option("--output", "-o", help="`json` is th
 
 
 def say(text: str) -> None:
-    """One line for the person who watches; stdout stays the answer's alone."""
-    typer.echo(text, err=True)
+    """One line for the person who watches; stdout stays the answer's alone.
+
+    Who watches may be gone, and the disk that it is written to full: nothing else must end with that.
+    """
+    with contextlib.suppress(OSError):
+        typer.echo(text, err=True)
 
 
 def sentences(message: str, remedy: str) -> str:

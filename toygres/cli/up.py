@@ -22,6 +22,7 @@ from toygres.home import Home
 
 # Everything has stopped within these.
 _STOP_SECONDS = 4.8
+_NAME_ANOTHER = "Name another in TOYGRES_HOME."
 
 
 def _checked(name: str | None) -> str | None:
@@ -54,19 +55,20 @@ def up(
 def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> None:
     # Half a second to import, and what it imports is this command's alone.
     from toygres.processes.control_plane import ControlPlane, end_leftovers
+    from toygres.processes.disk import blamed, require_room
     from toygres.processes.lock import only_up
+    from toygres.processes.supervisor import NotStarted
 
-    try:
-        home.make()
-    except OSError as error:
-        raise Misconfigured(f"The home {home.path} can't be made: {error}.", "Name another in TOYGRES_HOME.") from None
+    _make(home)
     with only_up(home):
+        require_room(home)
         end_leftovers(home)
         plane = ControlPlane(home, say, stop.requested)
         serving = False
         try:
             say(f"Starting Toygres in {home.path}")
-            plane.start()
+            with blamed(home, NotStarted, Misconfigured):
+                plane.start()
             serving = True
             with stop.interrupting():
                 _begin(home, name, ready_fd)
@@ -77,6 +79,17 @@ def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> N
             plane.stop(_STOP_SECONDS)
     say("Everything has stopped." if serving else "Interrupted; everything has stopped.")
     raise typer.Exit(ExitCode.OK if serving else ExitCode.INTERRUPTED)
+
+
+def _make(home: Home) -> None:
+    """Make the home. Raises Misconfigured and Unavailable."""
+    try:
+        home.make()
+    except OSError as error:
+        from toygres.processes.disk import trouble
+
+        why = trouble(home, error)
+        raise why or Misconfigured(f"The home {home.path} can't be made: {error}.", _NAME_ANOTHER) from None
 
 
 def _begin(home: Home, name: str | None, ready_fd: int | None) -> None:

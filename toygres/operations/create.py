@@ -66,7 +66,8 @@ def await_server(ctx: Context) -> None:
 def verify_login(ctx: Context) -> None:
     """Log in as the user would, write a row and read it back."""
     credentials = ctx.platform.credentials(ctx.instance)
-    if credentials is None or ctx.instance.endpoint is None:
+    endpoint = ctx.platform.own_endpoint(ctx.instance)
+    if credentials is None or endpoint is None:
         raise Refused(
             Cause(
                 code=CauseCode.CREDENTIALS_MISSING,
@@ -74,9 +75,10 @@ def verify_login(ctx: Context) -> None:
                 remedy="Delete the instance and order it again.",
             )
         )
-    trouble = postgres.test_connection(
-        ctx.instance.endpoint, ctx.instance.spec.database, credentials.user
-    ) or postgres.check_health(ctx.instance.endpoint, ctx.instance.spec.database, credentials.monitor)
+    database = ctx.instance.spec.database
+    trouble = postgres.test_connection(endpoint, database, credentials.user) or postgres.check_health(
+        endpoint, database, credentials.monitor
+    )
     if trouble is not None:
         raise NotYet(trouble)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from toygres.domain.instance import InstanceState
 from toygres.domain.operation import Operation, Step, Within
-from toygres.operations.create import apply_server, await_server, verify_login
+from toygres.operations.create import apply_server, apply_service, await_server, verify_login
 from toygres.operations.start import stop_server_again
 from toygres.operations.stop import await_stop, stop_server
 
@@ -21,6 +21,7 @@ RESTART = Operation(
         Step(stop_server, undo=stop_server_again),
         Step(await_stop, within=Within.SERVER_STOP),
         Step(apply_server),
+        Step(apply_service),
         Step(await_server, within=Within.SERVER_START),
         Step(verify_login, within=Within.LOGIN),
     ),

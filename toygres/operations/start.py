@@ -5,7 +5,7 @@ from __future__ import annotations
 from toygres.domain.instance import InstanceState
 from toygres.domain.operation import Operation, Step, Within
 from toygres.operations.context import Context
-from toygres.operations.create import apply_server, await_server, verify_login
+from toygres.operations.create import apply_server, apply_service, await_server, verify_login
 from toygres.operations.stop import await_stop, stop_server
 
 
@@ -25,6 +25,7 @@ START = Operation(
     when_cancelled=InstanceState.STOPPED,
     steps=(
         Step(apply_server, undo=stop_server_again),
+        Step(apply_service),
         Step(await_server, within=Within.SERVER_START),
         Step(verify_login, within=Within.LOGIN),
     ),

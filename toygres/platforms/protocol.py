@@ -80,6 +80,7 @@ class Capabilities:
     `enforced` names the limits that the platform really keeps (of storage, cpu, memory); asking for one
     that isn't enforced is allowed and said. `ports`, when not None, is what instances' ports come from.
     `brings_back` says that the platform itself runs a server again that ended; where it doesn't, we do.
+    Without `many_projects` only the project `default` may order here.
     `parameters` are those that may be set, by version and lower-case name.
     """
 
@@ -93,6 +94,7 @@ class Capabilities:
     memory_bytes: Bounds
     ports: range | None = None
     brings_back: bool = False
+    many_projects: bool = True
     parameters: Mapping[str, Mapping[str, Parameter]] = field(default_factory=dict)
 
 
@@ -110,6 +112,7 @@ class Platform(Protocol):
     """Where instances live."""
 
     name: str
+    kind: str
 
     def identity(self) -> str:
         """What makes this place this one and no other; stored at first use."""
@@ -152,6 +155,9 @@ class Platform(Protocol):
 
     def observe(self, instance: Instance) -> ServerStatus:
         """The server as it is now."""
+
+    def own_endpoint(self, instance: Instance) -> Endpoint | None:
+        """Where the control plane itself logs in; None before `apply_service`."""
 
     def credentials(self, instance: Instance) -> Credentials | None:
         """What `apply_credentials` kept; None when there is nothing."""

@@ -8,14 +8,13 @@ import os
 import shutil
 import socket
 import stat
-import tempfile
 from dataclasses import dataclass
-from hashlib import blake2s
 from pathlib import Path
 from urllib.parse import quote
 
 from toygres.errors import Misconfigured, Unavailable
 from toygres.home import Home, write_private
+from toygres.processes import outside
 from toygres.processes.child import Command, environment
 from toygres.processes.table import row
 
@@ -46,10 +45,8 @@ class Broker:
     def socket(self) -> Path:
         """Its socket: in the home, or in a folder of ours with a short name where the home's is too long."""
         inside = self.home.broker / "valkey.sock"
-        if len(os.fsencode(inside)) <= _LONGEST_SOCKET:
-            return inside
-        short = blake2s(os.fsencode(self.home.path), digest_size=6).hexdigest()
-        return Path(tempfile.gettempdir()) / f"toygres-{os.geteuid()}-{short}" / "valkey.sock"
+        fits = len(os.fsencode(inside)) <= _LONGEST_SOCKET
+        return inside if fits else outside.broker_folder(self.home) / "valkey.sock"
 
     @property
     def url(self) -> str:

@@ -18,7 +18,8 @@ from toygres import config
 from toygres.errors import ToygresError
 from toygres.home import Home
 from toygres.platforms.local import place
-from toygres.processes import child, flower, keys, leftovers, ports, running
+from toygres.platforms.local.exposure import require_told
+from toygres.processes import child, disk, flower, keys, leftovers, outside, ports, running
 from toygres.processes.broker import Broker
 from toygres.processes.child import Command
 from toygres.processes.metadata import Metadata
@@ -49,7 +50,7 @@ class ControlPlane:
         self._home = home
         self._say = say
         self._settings = config.load()
-        self._supervisor = Supervisor(say, self._tell_where, interrupted)
+        self._supervisor = Supervisor(say, self._tell_again, interrupted)
         self._telling = threading.Lock()
         self._stores: dict[str, Metadata | Broker] = {}
         self._sockets: dict[str, socket.socket] = {}
@@ -71,6 +72,7 @@ class ControlPlane:
 
         Raises Misconfigured before anything runs, and NotStarted with the log's end when a process ends instead.
         """
+        require_told(self._settings)
         keys.make_token(self._home)
         keys.make_secret_keys(self._home, self._settings)
         self._take_ports()
@@ -97,7 +99,8 @@ class ControlPlane:
         for store in self._stores.values():
             with contextlib.suppress(OSError, ToygresError):
                 store.clear()
-        self._home.running.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._home.running.unlink(missing_ok=True)
 
     def _stop_processes(self, seconds: float, chosen: Callable[[ProcessRow], bool]) -> None:
         names = [process.name for process in PROCESSES if chosen(process)]
@@ -119,11 +122,22 @@ class ControlPlane:
         if self._settings.redis_url is None:
             self._stores["broker"] = broker = Broker(self._home)
             self._settings = self._settings.model_copy(update={"redis_url": SecretStr(broker.url)})
+        self._note_external()
         self._tell_where()
         for store in self._stores.values():
             self._supervisor.start(store.prepare())
         for name, store in self._stores.items():
             self._supervisor.await_ready(f"The {name}", store.ready, _STORES_SECONDS)
+
+    def _note_external(self) -> None:
+        """Write down whose servers we are about to put something into, for `destroy-everything` to name."""
+        urls = {
+            outside.DATABASE: None if "metadata" in self._stores else self._settings.database_url,
+            outside.REDIS: None if "broker" in self._stores else self._settings.redis_url,
+        }
+        told = {name: outside.without_secrets(url.get_secret_value()) for name, url in urls.items() if url}
+        if told:
+            outside.note(self._home, **told, **{outside.REDIS_PREFIX: self._settings.redis_prefix})
 
     def _migrate(self) -> None:
         metadata = self._stores.get("metadata")
@@ -192,6 +206,15 @@ class ControlPlane:
                 flower_url=self.flower_url,
                 pids=self._supervisor.pids(),
             )
+
+    def _tell_again(self) -> None:
+        """As above, for a thread that a full disk mustn't end, and its process with it."""
+        try:
+            self._tell_where()
+        except OSError as failed:
+            told = disk.trouble(self._home, failed)
+            why = f"{told.message} {told.remedy}" if told else f"{self._home.running} can't be written: {failed}."
+            self._say(f"{why} What is ordered waits until then.")
 
     def _address(self, port: int) -> str:
         host = _REACHED_BY.get(self._settings.bind, self._settings.bind)

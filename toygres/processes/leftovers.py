@@ -15,14 +15,19 @@ _POLITE_SECONDS = 3.0
 _CERTAIN_SECONDS = 2.0
 
 
-def end(processes: Iterable[tuple[int, str]], polite: Signals = signal.SIGTERM) -> None:
-    """End the processes that had these pids and began then; returns once they are gone, or can't be ended."""
+def end(
+    processes: Iterable[tuple[int, str]], polite: Signals = signal.SIGTERM, seconds: float = _POLITE_SECONDS
+) -> None:
+    """End the processes that had these pids and began then; returns once they are gone, or can't be ended.
+
+    `seconds` is how long they have before they are killed.
+    """
     left = list(processes)
-    for order, seconds in ((polite, _POLITE_SECONDS), (signal.SIGKILL, _CERTAIN_SECONDS)):
+    for order, patience in ((polite, seconds), (signal.SIGKILL, _CERTAIN_SECONDS)):
         left = [(pid, since) for pid, since in left if identity.lives(pid, since)]
         for pid, _ in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, order)
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patience
         for pid, since in left:
             identity.wait_gone(pid, since, max(0.0, deadline - time.monotonic()))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from toygres.errors import Conflict
 from toygres.home import Home
@@ -22,6 +23,26 @@ def only_up(home: Home) -> Iterator[None]:
         # Removed while it is held, so that nobody's lock can be on a file that is gone.
         home.lock.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def holder(home: Home) -> int | None:
+    """The process that holds the lock; None when none does, or where the system doesn't tell (macOS)."""
+    try:
+        held = home.lock.stat()
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return None
+    # 1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF
+    fields = [line.split() for line in lines if " FLOCK " in line and f":{held.st_ino} " in line]
+    return next((int(field[4]) for field in fields if field[1] == "FLOCK" and _has_open(int(field[4]), held)), None)
+
+
+def _has_open(pid: int, file: os.stat_result) -> bool:
+    for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):
+            if os.path.samestat(descriptor.stat(), file):
+                return True
+    return False
 
 
 def _take(home: Home) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from toygres.config import Settings
-from toygres.errors import ToygresError, Unavailable
+from toygres.errors import Misconfigured, ToygresError, Unavailable
 from toygres.platforms.local.platform import LocalPlatform
 from toygres.processes.timed import finished_within
 from toygres.store import servers
@@ -23,12 +23,20 @@ class Servers:
         self._settings = settings
         self._platform = LocalPlatform(_NAME, settings)
         self._say = say
+        self._here = False
 
     def take_over(self, database_url: str) -> None:
         """Before anybody answers: no instance reads available whose server is gone, and what is awaited runs again.
 
-        Servers that an earlier `up` left running stay as they are. Raises Unavailable.
+        Servers that an earlier `up` left running stay as they are. Raises Unavailable, and Misconfigured when the
+        metadata DB's instances live on another machine or in another home: they aren't ours to stop or start.
         """
+        if servers.known_identity(database_url, _NAME) not in (None, self._platform.identity()):
+            raise Misconfigured(
+                "The local instances that this metadata DB knows live on another machine, or in another home.",
+                "Run `toygres up` there, with that home. Here, worker and web can run by themselves beside it.",
+            )
+        self._here = True
         if not self._exist():
             return
         for name in servers.found_gone(database_url, _NAME, self._platform.running()):
@@ -56,6 +64,8 @@ class Servers:
 
     def record(self, database_url: str, left: tuple[UUID, ...], seconds: float) -> None:
         """Have the instances read stopped whose servers were ended, and what was to start or stop them ended."""
+        if not self._here:
+            return
         try:
             names = finished_within(seconds, lambda: servers.ended(database_url, _NAME, left))
         except Unavailable as trouble:

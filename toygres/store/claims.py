@@ -177,10 +177,10 @@ WITH parked AS (
         due_at = least(
             toygres.toygres_now()
                 + make_interval(secs => CASE WHEN o.wakes = :wakes THEN :later * (1 + random()) ELSE 0 END),
-            s.first_claimed_at + make_interval(secs => s.within_seconds), o.deadline_at)
+            CASE WHEN :bounded THEN s.first_claimed_at + make_interval(secs => s.within_seconds) END, o.deadline_at)
     FROM toygres.steps s
     WHERE {_HOLDS} AND s.operation_id = o.id AND s.position = o.cursor
-      AND (s.within_seconds IS NULL
+      AND (s.within_seconds IS NULL OR NOT :bounded
            OR s.first_claimed_at + make_interval(secs => s.within_seconds) > toygres.toygres_now())
     RETURNING o.*, s.cause AS last_cause
 ), step AS (
@@ -299,12 +299,15 @@ def finish(store: Store, held: Claim) -> Ending | None:
     return _ending(store.one(_FINISH, **_match(held), grace=GRACE_SECONDS))
 
 
-def park(store: Store, held: Claim, cause: Cause, later: float = LOOK_AGAIN_SECONDS) -> Ending | None:
+def park(
+    store: Store, held: Claim, cause: Cause, later: float = LOOK_AGAIN_SECONDS, *, bounded: bool = True
+) -> Ending | None:
     """Give the slot back and look again in `later` to twice as many seconds, or when woken.
 
-    None when the claim was lost, or when the step's `within` has passed.
+    None when the claim was lost, or, where the wait is `bounded`, when the step's `within` has passed.
     """
-    return _ending(store.one(_PARK, **_match(held), wakes=held.wakes, later=later, cause=_json(cause)))
+    values = {"wakes": held.wakes, "later": later, "bounded": bounded, "cause": _json(cause)}
+    return _ending(store.one(_PARK, **_match(held), **values))
 
 
 def try_later(store: Store, held: Claim, cause: Cause, later: float) -> Ending | None:

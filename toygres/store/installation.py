@@ -27,10 +27,10 @@ def set_key_check(store: Store, ciphertext: bytes) -> bool:
     return store.run("UPDATE toygres.installation SET key_check = :c WHERE key_check IS NULL", c=ciphertext) > 0
 
 
-def meet_platform(store: Store, name: str, kind: str, found: str) -> None:
-    """Remember the place behind a platform's name at first use; another one under it is refused.
+def meet_platform(store: Store, name: str, kind: str, found: str) -> str:
+    """Remember the place behind a platform's name at first use; the identity that is known under it.
 
-    Raises Misconfigured, and nothing is written.
+    Nothing is written when there is one. Raises Misconfigured when the name is another kind of platform's.
     """
     store.run(
         """INSERT INTO toygres.platforms (name, kind, identity) VALUES (:name, :kind, :identity)
@@ -40,8 +40,9 @@ def meet_platform(store: Store, name: str, kind: str, found: str) -> None:
         identity=found,
     )
     row = store.one("SELECT kind, identity FROM toygres.platforms WHERE name = :name", name=name)
-    if row is None or (row.kind, row.identity) != (kind, found):
+    if row is None or row.kind != kind:
         raise Misconfigured(
-            f"The platform {name!r} is another place than the one that this metadata DB knows under that name.",
+            f"The platform {name!r} is of another kind than the one that this metadata DB knows under that name.",
             "Give the platform another name, or use the metadata DB that belongs to it.",
         )
+    return str(row.identity)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import MappingProxyType
@@ -46,10 +46,11 @@ WHERE i.state = 'ready' AND NOT EXISTS (
 _DUE = """
 UPDATE toygres.instances SET checked_at = toygres.toygres_now() WHERE id = ANY(ARRAY(
     SELECT i.id FROM toygres.instances i
-    WHERE i.state = 'ready' AND (i.checked_at IS NULL OR i.checked_at < toygres.toygres_now()
-          - make_interval(secs => CASE WHEN i.available THEN :every ELSE :every_unavailable END)
-          -- The clock stepped back since.
-          OR i.checked_at > toygres.toygres_now())
+    WHERE i.state = 'ready' AND i.platform = ANY(:platforms)
+      -- A time ahead of now is a clock that stepped back.
+      AND (i.checked_at IS NULL OR i.checked_at > toygres.toygres_now() + interval '5 seconds'
+           OR i.checked_at < toygres.toygres_now()
+              - make_interval(secs => CASE WHEN i.available THEN :every ELSE :every_unavailable END))
       AND NOT EXISTS (SELECT FROM toygres.operations o WHERE o.instance_id = i.id AND o.ended_at IS NULL)
     ORDER BY i.checked_at NULLS FIRST LIMIT :limit FOR UPDATE SKIP LOCKED))
 RETURNING id
@@ -251,9 +252,12 @@ def set_endpoint(store: Store, instance_id: UUID, fence: int, operation_id: UUID
     return store.run(_ENDPOINT, **values) > 0
 
 
-def take_due_for_check(store: Store, every: float, every_unavailable: float, limit: int = 20) -> list[UUID]:
-    """Ready instances that nobody has logged in to for so many seconds; each is taken by one caller."""
-    rows = store.all(_DUE, every=every, every_unavailable=every_unavailable, limit=limit)
+def take_due_for_check(
+    store: Store, platforms: Collection[str], every: float, every_unavailable: float, limit: int = 20
+) -> list[UUID]:
+    """Ready instances on these platforms that nobody has logged in to for so many seconds, each for one caller."""
+    values = {"every": every, "every_unavailable": every_unavailable, "limit": limit}
+    rows = store.all(_DUE, platforms=list(platforms), **values)
     return [row.id for row in rows]
 
 

@@ -108,6 +108,13 @@ class Awaited:
     version: str
 
 
+def known_identity(database_url: str, platform: str) -> str | None:
+    """Which place the platform is; None when nobody has used it yet. Raises Unavailable."""
+    with _connected(database_url) as connection:
+        row = connection.execute("SELECT identity FROM toygres.platforms WHERE name = %s", [platform]).fetchone()
+    return row.identity if row else None
+
+
 def found_gone(
     database_url: str, platform: str, running: Collection[UUID], *, cause: Cause = GONE, actor: str = "up"
 ) -> list[str]:

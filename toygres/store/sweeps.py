@@ -25,7 +25,7 @@ UPDATE toygres.operations o SET
 WHERE o.id = ANY(
     ARRAY({_OPEN} AND due_at <= least(
               toygres.toygres_now(),
-              to_timestamp(CAST(:oldest AS double precision)) + make_interval(secs => :grace - :margin))
+              toygres.toygres_now() - make_interval(secs => CAST(:oldest_age AS double precision) - :grace + :margin))
           ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
     || ARRAY({_OPEN} AND due_at > toygres.toygres_now() + {AHEAD}
           ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
@@ -60,13 +60,12 @@ class Due:
     overdue: bool
 
 
-def take_due(store: Store, oldest_message: float | None, limit: int = AT_ONCE) -> list[Due]:
+def take_due(store: Store, oldest_age: float | None, limit: int = AT_ONCE) -> list[Due]:
     """Operations that nobody holds and that are due; each is put off so that two sweeps don't share it.
 
-    `oldest_message` is when the queue's oldest message was published, in seconds since 1970; None when
-    the queue is empty.
+    `oldest_age` is for how many seconds the queue's oldest message has waited; None when the queue is empty.
     """
-    rows = store.all(_SWEEP, oldest=oldest_message, grace=GRACE_SECONDS, margin=_MARGIN_SECONDS, limit=limit)
+    rows = store.all(_SWEEP, oldest_age=oldest_age, grace=GRACE_SECONDS, margin=_MARGIN_SECONDS, limit=limit)
     return [Due(**row._mapping) for row in rows]
 
 

@@ -183,7 +183,9 @@ def living(store: Store) -> Crew:
         """SELECT count(*) AS workers, coalesce(sum(slots), 0) AS slots,
                   coalesce(sum(greatest(slots - busy, 0)), 0) AS free, coalesce(sum(hung), 0) AS hung,
                   coalesce(extract(epoch FROM toygres.toygres_now() - max(took_at)), 0)::float AS idle_seconds
-           FROM toygres.workers WHERE seen_at > toygres.toygres_now() - make_interval(secs => :s)""",
+           FROM toygres.workers
+           WHERE seen_at > toygres.toygres_now() - make_interval(secs => :s)
+             AND seen_at < toygres.toygres_now() + make_interval(secs => :s)""",
         s=FROZEN_AFTER_SECONDS,
     )
     if row is None:

@@ -78,27 +78,27 @@ def test_a_delete_cancelled_before_its_first_step_leaves_the_instance_to_be_logg
     assert cancelled.state is OperationState.CANCELLED
     left = driver.instance(order.instance.id)
     assert (left.state, left.available.value) == (InstanceState.READY, False)
-    assert instances.take_due_for_check(driver.services.store, 30, 5) == [order.instance.id]
+    assert instances.take_due_for_check(driver.services.store, ["memory"], 30, 5) == [order.instance.id]
 
 
 def test_an_instance_is_looked_at_again_only_after_a_while_and_not_while_something_goes_on(driver: Driver) -> None:
     order = driver.order()
     driver.drain(order.operation.id)
     store = driver.services.store
-    assert instances.take_due_for_check(store, 30, 5) == [order.instance.id]
-    assert instances.take_due_for_check(store, 30, 5) == []
+    assert instances.take_due_for_check(store, ["memory"], 30, 5) == [order.instance.id]
+    assert instances.take_due_for_check(store, ["memory"], 30, 5) == []
     driver.shift_clock(31)
     request_stop(driver.services, CALLER, "demo")
-    assert instances.take_due_for_check(store, 30, 5) == []
+    assert instances.take_due_for_check(store, ["memory"], 30, 5) == []
 
 
 def test_a_clock_that_stepped_back_keeps_nobody_from_looking_at_an_instance(driver: Driver) -> None:
     order = driver.order()
     driver.drain(order.operation.id)
     store = driver.services.store
-    assert instances.take_due_for_check(store, 30, 5) == [order.instance.id]
+    assert instances.take_due_for_check(store, ["memory"], 30, 5) == [order.instance.id]
     driver.shift_clock(-3600)
-    assert instances.take_due_for_check(store, 30, 5) == [order.instance.id]
+    assert instances.take_due_for_check(store, ["memory"], 30, 5) == [order.instance.id]
 
 
 def test_a_killed_worker_between_a_cancel_and_its_turn_leaves_nothing_open(driver: Driver) -> None:

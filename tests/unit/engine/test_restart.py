@@ -42,6 +42,7 @@ def test_a_restart_stops_the_server_and_runs_it_again(driver: Driver, platform: 
         "stop_server",
         "await_stop",
         "apply_server",
+        "apply_service",
         "await_server",
         "verify_login",
     ]
@@ -60,7 +61,7 @@ def test_a_restart_whose_server_does_not_come_up_leaves_none_and_says_stopped(
     driver: Driver, platform: MemoryPlatform, demo: Instance
 ) -> None:
     restart = request_restart(driver.services, CALLER, "demo")
-    for _ in range(3):
+    for _ in range(4):
         driver.deliver(restart.operation.id)
     platform.status = BROKEN
     driver.deliver(restart.operation.id)
@@ -70,7 +71,7 @@ def test_a_restart_whose_server_does_not_come_up_leaves_none_and_says_stopped(
     assert _stopped_with_no_server(driver, platform, demo)
 
 
-@pytest.mark.parametrize("delivered", [1, 2, 3, 4])
+@pytest.mark.parametrize("delivered", [1, 2, 3, 4, 5])
 def test_a_restart_that_is_cancelled_anywhere_leaves_no_server_and_says_stopped(
     driver: Driver, platform: MemoryPlatform, demo: Instance, delivered: int
 ) -> None:
@@ -123,3 +124,9 @@ def test_an_instance_that_is_being_created_can_not_be_restarted(driver: Driver) 
     with pytest.raises(Conflict, match="can't be restarted now: a create is going on") as refused:
         request_restart(driver.services, CALLER, "demo")
     assert refused.value.operation_id == ids.shown(ids.OPERATION, create.operation.id)
+
+
+def test_a_restart_tells_clients_anew_where_to_connect(driver: Driver, demo: Instance) -> None:
+    driver.services.store.run('UPDATE toygres.instances SET endpoint = endpoint || \'{"host": "192.0.2.1"}\'')
+    driver.drain(request_restart(driver.services, CALLER, "demo").operation.id)
+    assert driver.instance(demo.id).endpoint == demo.endpoint

@@ -89,7 +89,7 @@ def test_a_worker_that_wakes_too_late_changes_nothing(driver: Driver, demo: Inst
     assert claims.finish(store, held) is None
     assert driver.engine.run_step(order.operation.id, "stop_server") is Outcome.DROPPED
     ended = driver.operation(order.operation.id)
-    assert [step.state for step in ended.steps] == [StepState.FAILED] + [StepState.SKIPPED] * 4
+    assert [step.state for step in ended.steps] == [StepState.FAILED] + [StepState.SKIPPED] * 5
     assert ended.steps[0].cause == servers.SHUT_DOWN
 
 
@@ -121,7 +121,7 @@ def test_a_start_that_is_being_undone_ends_failed_and_does_not_come_back(
     driver: Driver, platform: MemoryPlatform, demo: Instance
 ) -> None:
     order = request_restart(driver.services, CALLER, "demo")
-    for _ in range(3):
+    for _ in range(4):
         driver.deliver(order.operation.id)
     platform.status = BROKEN
     driver.deliver(order.operation.id)

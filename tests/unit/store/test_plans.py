@@ -200,7 +200,7 @@ def test_claims_are_freed_by_the_index_of_what_is_held_and_locked_in_one_order(l
 
 def test_with_nothing_due_the_sweep_reads_nothing_but_the_index_of_what_is_due(ledger: Ledger) -> None:
     with ledger.store.transaction() as connection:
-        values = {"oldest": None, "grace": 3.0, "margin": 1.0, "limit": 500}
+        values = {"oldest_age": None, "grace": 3.0, "margin": 1.0, "limit": 500}
         plan = connection.execute(text("EXPLAIN (ANALYZE, FORMAT JSON) " + _SWEEP), values).scalar_one()
     scans = [node for node in _nodes(plan[0]["Plan"]) if node.get("Relation Name") == "operations"]
     due = [node for node in scans if node.get("Index Name") == "operations_due"]

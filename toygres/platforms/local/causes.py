@@ -44,7 +44,7 @@ def _port_taken(evidence: tuple[str, ...], port: int | None) -> Cause | None:
         return None
     return Cause(
         code=CauseCode.PORT_TAKEN,
-        message=f"Port {port} of 127.0.0.1 is taken by another program.",
+        message=f"Port {port} is taken by another program.",
         remedy=f"End the program that listens on port {port}, or delete the instance and order it again.",
         evidence=evidence,
     )

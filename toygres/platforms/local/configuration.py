@@ -11,7 +11,6 @@ from toygres.platforms.local.layout import CONFIGURATION, DATA, Layout
 from toygres.platforms.local.refusals import parameter_rejected
 from toygres.platforms.parameters import catalogue
 
-HOST = "127.0.0.1"
 _MOST_SHARED_BUFFERS_KB = 128 * 1024
 _LEAST_SHARED_BUFFERS_KB = 1024
 # The first version that can read asynchronously, by three more processes for each server.
@@ -46,11 +45,11 @@ def render(spec: InstanceSpec) -> str:
     return "\n".join(["# Written by Toygres at each start; ALTER SYSTEM has the last word.", found, *lines, ""])
 
 
-def command(binaries: Path, layout: Layout, port: int) -> list[str]:
+def command(binaries: Path, layout: Layout, port: int, *, address: str) -> list[str]:
     """The command that runs the server; what it sets can't be changed from within, not even by ALTER SYSTEM."""
     fixed = {
         "config_file": str(layout.anchor / CONFIGURATION),
-        "listen_addresses": HOST,
+        "listen_addresses": address,
         "port": str(port),
         "unix_socket_directories": str(layout.sockets),
         "unix_socket_permissions": "0700",

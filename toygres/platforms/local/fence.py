@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
 from toygres.errors import Cause, CauseCode, Refused, Unavailable
+from toygres.platforms.local.boot_clock import age, stamp
 from toygres.platforms.local.layout import Layout
 from toygres.platforms.local.locks import locked
 from toygres.platforms.local.place import Place
 
 _LOCK_SECONDS = 10.0
 _TOMBSTONE_SECONDS = 24 * 3600.0
+_DIGITS = 20
+_LENGTH = 100
 
 
 @contextmanager
@@ -30,13 +32,16 @@ def passed(layout: Layout, fence: int) -> Iterator[None]:
         seen = _read(descriptor)
         if fence < seen:
             raise Refused(_fenced_off(fence, seen))
-        # Written even when it is the same: the file's age tells when the instance was last acted on.
-        os.pwrite(descriptor, b"%020d" % fence, 0)
+        # The stamp tells when the instance was last acted on, however the clock was set since.
+        os.pwrite(descriptor, f"{fence:020d} {stamp()}\n".encode().ljust(_LENGTH), 0)
         yield
 
 
 def prune(place: Place) -> None:
-    """Remove the files of instances that were removed more than a day ago."""
+    """Remove the files of instances that were removed more than a day ago, or before the machine was started.
+
+    What could still come late by then would have to be a process that was frozen for as long.
+    """
     with suppress(FileNotFoundError):
         for file in (place.control / "fences").iterdir():
             with suppress(Unavailable, FileNotFoundError, ValueError):
@@ -53,11 +58,12 @@ def _prune(place: Place, file: Path) -> None:
 
 
 def _is_old(file: Path) -> bool:
-    return time.time() - file.stat().st_mtime > _TOMBSTONE_SECONDS
+    _, _, stamped = file.read_text().partition(" ")
+    return age(stamped.strip()) > _TOMBSTONE_SECONDS
 
 
 def _read(descriptor: int) -> int:
-    return int(os.pread(descriptor, 20, 0) or b"-1")
+    return int(os.pread(descriptor, _DIGITS, 0) or b"-1")
 
 
 def _fenced_off(fence: int, seen: int) -> Cause:

@@ -14,12 +14,13 @@ def identity(home: Path) -> str:
 
     The machine's own ID, which systemd asks not to show to others, goes in only as a hash.
     """
-    return f"{hashlib.sha256(_machine().encode()).hexdigest()[:16]}:{home}"
+    return f"{hashlib.sha256(_machine().encode()).hexdigest()[:16]}:{home.resolve()}"
 
 
 def port_in_use(host: str, port: int) -> bool:
     """Whether a server could not listen on `port` now."""
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         # As PostgreSQL does, since connections that ended a moment ago don't keep it from listening.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -11,9 +11,9 @@ from uuid import UUID
 from toygres.config import Settings
 from toygres.domain.instance import Credentials, Endpoint, Instance
 from toygres.errors import Bug, Misconfigured, Refused, Unavailable
-from toygres.platforms.local import binaries, fence, host, place, processes, server, storage
+from toygres.platforms.local import binaries, exposure, fence, host, place, processes, server, storage
 from toygres.platforms.local import credentials as logins
-from toygres.platforms.local.configuration import DEFAULTS, HOST, command, render
+from toygres.platforms.local.configuration import DEFAULTS, command, render
 from toygres.platforms.local.folder import opened
 from toygres.platforms.local.layout import Layout, all_ids
 from toygres.platforms.local.objects import objects
@@ -30,6 +30,8 @@ _GIB = 2**30
 
 class LocalPlatform:
     """Implements `toygres.platforms.protocol.Platform` on this machine. Making one touches nothing."""
+
+    kind = "local"
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
@@ -53,7 +55,7 @@ class LocalPlatform:
         """What can be asked for here; no limit is enforced, since processes share the machine."""
         versions = tuple(self.versions)
         return Capabilities(
-            kind="local",
+            kind=self.kind,
             versions=versions,
             default_version=versions[0] if versions else "",
             tls=False,
@@ -61,6 +63,7 @@ class LocalPlatform:
             storage_bytes=Bounds(least=128 * _MIB, most=64 * 1024 * _GIB, default=_GIB),
             cpu_millicores=Bounds(least=10, most=256_000, default=1000),
             memory_bytes=Bounds(least=64 * _MIB, most=4096 * _GIB, default=512 * _MIB),
+            many_projects=self._settings.local_shared,
             ports=self._settings.instance_ports,
             parameters={version: catalogue.parameters(version, DEFAULTS) for version in versions},
         )
@@ -77,8 +80,8 @@ class LocalPlatform:
             raise Unavailable("The local platform finds no PostgreSQL programs.", "Install Toygres again.")
 
     def port_in_use(self, port: int) -> bool:
-        """Whether something already listens on `port` of loopback."""
-        return host.port_in_use(HOST, port)
+        """Whether something already listens on `port` of the instances' address."""
+        return host.port_in_use(self._settings.instance_bind, port)
 
     def apply_credentials(self, target: Target, credentials: Callable[[], Credentials]) -> None:
         """Keep both logins in a file of the home."""
@@ -103,7 +106,7 @@ class LocalPlatform:
         """Configure and run the server."""
         layout, instance = self._layout(target.instance.id), target.instance
         configuration = render(instance.spec)
-        run = command(self._binaries(instance.spec.version), layout, _port(instance))
+        run = self._command(layout, instance.spec.version, _port(instance))
         server.apply(layout, target.fence, configuration, run)
 
     def stop_server(self, target: Target) -> None:
@@ -117,7 +120,7 @@ class LocalPlatform:
     def apply_service(self, target: Target) -> Endpoint:
         """The server's own port, which it listens on for itself."""
         with fence.passed(self._layout(target.instance.id), target.fence):
-            return Endpoint(host=HOST, port=_port(target.instance))
+            return Endpoint(host=exposure.shown_host(self._settings), port=_port(target.instance))
 
     def remove_service(self, target: Target) -> None:
         """Nothing but the server itself holds the port."""
@@ -128,6 +131,12 @@ class LocalPlatform:
         """The server as it is now."""
         layout = self._layout(instance.id)
         return observe(layout, instance.port, self._secrets(layout))
+
+    def own_endpoint(self, instance: Instance) -> Endpoint | None:
+        """This machine's own way to the server, whatever clients are told."""
+        if instance.endpoint is None:
+            return None
+        return Endpoint(host=exposure.own_host(self._settings), port=_port(instance))
 
     def credentials(self, instance: Instance) -> Credentials | None:
         """Both logins, or None."""
@@ -156,7 +165,7 @@ class LocalPlatform:
         For `up`, before any worker runs: a later step waits for the server, and none would launch it again.
         """
         layout = self._layout(instance_id)
-        return server.resume(layout, lambda: command(self._binaries(version), layout, port))
+        return server.resume(layout, lambda: self._command(layout, version, port))
 
     def shut_down(self, seconds: float) -> ShutDown:
         """End every server of the home within `seconds`, properly where it can be, without an operation.
@@ -167,6 +176,9 @@ class LocalPlatform:
 
     def _layout(self, instance_id: UUID) -> Layout:
         return Layout(self.place, instance_id)
+
+    def _command(self, layout: Layout, version: str, port: int) -> list[str]:
+        return command(self._binaries(version), layout, port, address=self._settings.instance_bind)
 
     def _binaries(self, version: str) -> Path:
         found = self.versions.get(version)

@@ -14,12 +14,13 @@ from toygres.platforms.local.place import Place
 
 _SECONDS = 60.0
 # Changes whenever a template is to be made anew.
-_RECIPE = 1
+_RECIPE = 2
 
 HBA = """\
-# Written by Toygres: a password, checked by SCRAM, for every role on every way in.
-local  all  all                scram-sha-256
-host   all  all  127.0.0.1/32  scram-sha-256
+# Written by Toygres: a password, checked by SCRAM, for every role on every way in. What listens where is said when the
+# server is started, and can't be changed from within.
+local  all  all       scram-sha-256
+host   all  all  all  scram-sha-256
 """
 # initdb wants a way in; nobody uses its `trust`, since the rules are replaced before the template is taken for whole.
 _MAKE = """

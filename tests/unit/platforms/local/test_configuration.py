@@ -111,7 +111,7 @@ def test_a_value_is_read_back_as_it_was_given(local: LocalPlatform, folder: Path
 def test_where_a_server_listens_is_on_its_command_line(local: LocalPlatform, subject: Subject) -> None:
     layout = Layout(local.place, subject.instance.id)
     with reserved_port() as port:
-        said = command(Path("/bin"), layout, port)
+        said = command(Path("/bin"), layout, port, address="127.0.0.1")
     assert said[:3] == ["/bin/postgres", "-D", str(layout.data)]
     for option in (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={layout.sockets}"):
         assert said[said.index(option) - 1] == "-c"

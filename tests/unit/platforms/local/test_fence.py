@@ -70,6 +70,27 @@ def test_a_file_of_others_among_them_is_left_alone(layout: Layout) -> None:
     assert stray.exists()
 
 
+@pytest.mark.parametrize("hours", [-1000, 1000])
+def test_a_clock_that_jumps_takes_it_no_sooner(layout: Layout, monkeypatch: pytest.MonkeyPatch, hours: float) -> None:
+    with fence.passed(layout, 5):
+        pass
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + hours * 3600)
+    os.utime(layout.fence, (now - hours * 3600,) * 2)
+    fence.prune(layout.place)
+    assert layout.fence.exists()
+
+
+def test_a_restart_of_the_machine_ends_all_that_could_come_late(layout: Layout) -> None:
+    with fence.passed(layout, 5):
+        pass
+    number, _, stamped = layout.fence.read_text().partition(" ")
+    layout.fence.write_text(f"{number} 11111111-{stamped}")
+    fence.prune(layout.place)
+    assert not layout.fence.exists()
+
+
 def _age(layout: Layout, hours: float) -> None:
-    when = time.time() - hours * 3600
-    os.utime(layout.fence, (when, when))
+    number, _, stamped = layout.fence.read_text().partition(" ")
+    boot, _, seconds = stamped.strip().rpartition(":")
+    layout.fence.write_text(f"{number} {boot}:{int(seconds) - hours * 3600:.0f}")

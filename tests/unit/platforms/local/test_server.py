@@ -155,7 +155,7 @@ def test_a_frozen_one_is_removed_all_the_same(
 def test_one_that_is_launched_late_does_not_run(subject: Subject, layout: Layout, local: LocalPlatform) -> None:
     subject.store()
     stale = server.wanted(layout) or "run 1 stale"
-    run = command(local.versions["18"], layout, subject.instance.port or 0)
+    run = command(local.versions["18"], layout, subject.instance.port or 0, address="127.0.0.1")
     subject.with_fence(2).platform.stop_server(subject.with_fence(2).target)
     server.launch(layout, stale, run)
     _settle(layout)
