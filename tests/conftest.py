@@ -19,7 +19,9 @@ from psycopg import sql
 from xdist.scheduler import LoadScopeScheduling
 
 # Before anything of ours is imported: no setting of the tester's may reach a test.
-for _name in [name for name in os.environ if name.startswith(("TOYGRES_", "DATABASE_URL", "REDIS_URL"))]:
+for _name in [
+    name for name in os.environ if name.startswith(("TOYGRES_", "DATABASE_URL", "REDIS_URL", "POSTGRES_PASSWORD"))
+]:
     if not _name.startswith("TOYGRES_TEST_"):
         del os.environ[_name]
 

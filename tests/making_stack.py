@@ -62,10 +62,10 @@ class Stack:
             for file in self.home.broker.glob("appendonlydir/*"):
                 file.unlink()
 
-    def start_worker(self, **environment: str) -> subprocess.Popen[bytes]:
-        """Run a worker; returns once it takes messages."""
+    def start_worker(self, *, ready: str = "ready.", **environment: str) -> subprocess.Popen[bytes]:
+        """Run a worker; returns once its log says that it takes messages, or what else is awaited."""
         worker = self.spawn_worker(**environment)
-        self.await_line(self.name_of(worker), "ready.")
+        self.await_line(self.name_of(worker), ready)
         return worker
 
     def start_workers(self, many: int, **environment: str) -> list[subprocess.Popen[bytes]]:

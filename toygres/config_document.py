@@ -31,6 +31,8 @@ _CLIENT = """
 | `TOYGRES_URL` | the home's `up` | Where the API is, as `http://HOST:PORT`. |
 | `TOYGRES_TOKEN_FILE` | the home's `token` | A file that holds the API's token. |
 | `TOYGRES_TOKEN` | | The token itself; a file is better, since programs hand their environment on. |
+| `POSTGRES_PASSWORD` | | The password of the instance that `create`, `up` or `retry` orders; else one is generated. |
+| `TOYGRES_PASSWORD_FD` | | The number of an open file that holds that password; `bin/toygres` sets it. |
 
 The home's token is never sent to another address: with `TOYGRES_URL` set, a token must be given as well.
 
@@ -40,6 +42,7 @@ The home's token is never sent to another address: with `TOYGRES_URL` set, a tok
 a file instead: `DATABASE_URL_FILE`, `REDIS_URL_FILE` and `TOYGRES_SECRET_KEYS_FILE` name files that hold what the
 variable would. Both forms of one at once are an error. In the home, the files with secrets (`token`, `secret-keys`,
 `flowerconfig.py`, `running.json`) are readable by their owner only.
+[secrets.md](secrets.md) tells where each secret is, and how keys are changed.
 """
 
 

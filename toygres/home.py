@@ -126,6 +126,16 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
+def write_durable(path: Path, text: str) -> None:
+    """As `write_private`, and a loss of power can't take it back."""
+    write_private(path, text)
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _make_folder(folder: Path, mode: int) -> None:
     """Make a folder that is missing, with this mode whatever the umask is."""
     if folder.is_dir():

@@ -9,12 +9,11 @@ from types import MappingProxyType
 from toygres.domain import quantity
 from toygres.domain.instance import InstanceSpec
 from toygres.domain.names import NAME_RULE, is_name
+from toygres.domain.passwords import RULE_FOR_PASSWORDS, is_password
 from toygres.errors import FieldError, Invalid
 from toygres.platforms.parameters import near, values
 from toygres.platforms.protocol import Bounds, Capabilities, Platform
 from toygres.services import Services
-
-_RULE_FOR_SECRETS = "8 to 128 printable ASCII characters, or none: then one is generated"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +76,9 @@ def _check_version(version: str | None, offer: Capabilities) -> list[FieldError]
 
 
 def _check_password(password: str | None) -> list[FieldError]:
-    # libpq prepares other characters by rules (SASLprep) that not every client has; ASCII is the same for all.
-    if password is None or (8 <= len(password) <= 128 and password.isascii() and password.isprintable()):
+    if password is None or is_password(password):
         return []
-    return [_error("password", None, "can't be used", _RULE_FOR_SECRETS)]
+    return [_error("password", None, "can't be used", RULE_FOR_PASSWORDS)]
 
 
 def _size(errors: list[FieldError], field_name: str, asked: str | None, bounds: Bounds, unit: _Unit) -> int:

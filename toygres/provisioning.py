@@ -58,12 +58,12 @@ def request_instance(services: Services, caller: Caller, request: InstanceReques
     require_project(platform, caller.project)
     instance_id = ids.new()
     chosen = plan(CREATE, instance_id, InstanceState.REQUESTED, caller, services.settings)
-    secret = services.cipher.seal(new_credentials(spec.user, request.password))
+    secret = new_credentials(spec.user, request.password)
     with services.store.transaction() as connection:
         instances.insert(connection, instance_id, caller.project, request.name, platform.name, spec)
         take_port(connection, instance_id, platform)
         operations.insert(connection, chosen)
-        credentials.put(connection, chosen.id, secret)
+        credentials.put(connection, chosen.id, lambda: services.cipher.seal(secret))
     return accepted(services, caller, instance_id, chosen.id)
 
 

@@ -62,14 +62,14 @@ def _create_again(services: Services, caller: Caller, found: OperationRecord, pa
     platform = _platform_for(services, instance, password)
     provisioning.require_project(platform, instance.project)
     chosen = _plan(services, caller, found, CREATE, InstanceState.REQUESTED)
-    secret = services.cipher.seal(new_credentials(instance.spec.user, password))
+    secret = new_credentials(instance.spec.user, password)
     with services.store.transaction() as connection:
         provisioning.require_idle(connection, instance, _PARTICIPLES[CREATE.kind])
         _require_last(connection, found)
         instances.take_up_again(connection, instance)
         provisioning.take_port(connection, instance.id, platform)
         operations.insert(connection, chosen)
-        credentials.put(connection, chosen.id, secret)
+        credentials.put(connection, chosen.id, lambda: services.cipher.seal(secret))
     return provisioning.accepted(services, caller, instance.id, chosen.id)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import re
 import time
@@ -16,12 +15,12 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMedi
 
 from toygres.domain import ids
 from toygres.errors import Rejected
+from toygres.hosts import is_known, known_names
 from web import auth
 
 log = structlog.get_logger(__name__)
 
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?", re.ASCII)
 _QUIET = frozenset({"health.healthz", "health.readyz", "static"})
 _BODY_OPTIONAL = frozenset({"operations.retry_operation"})
 _POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -74,29 +73,18 @@ def begin() -> None:
 
 def host_check(names: Iterable[str]) -> Callable[[], None]:
     """A check that refuses foreign Host headers: a page elsewhere may point its own name at loopback."""
-    known = frozenset(name.lower().strip("[]") for name in names) | {"localhost"}
+    known = known_names(names)
 
     def check() -> None:
         host = request.headers.get("Host")
         # Only a program speaking HTTP/1.0 sends none; a browser always does.
-        if host is not None and not _is_known(host, known):
+        if host is not None and not is_known(host, known):
             raise WrongHost(
                 "The Host header names none of this server's names.",
                 "Use 127.0.0.1 or localhost, or add the name to TOYGRES_ALLOWED_HOSTS.",
             )
 
     return check
-
-
-def _is_known(host: str, known: frozenset[str]) -> bool:
-    match = _HOST.fullmatch(host)
-    if match is None:
-        return False
-    name = match["name"].lower().strip("[]").removesuffix(".")
-    try:
-        return name in known or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def require_path() -> None:

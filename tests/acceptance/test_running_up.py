@@ -25,9 +25,9 @@ CELERY = (str(Path(sys.executable).with_name("celery")), "-A", "worker")
 STEPS = ("apply_credentials", "apply_storage", "apply_server", "apply_service", "await_server", "verify_login")
 
 
-def flower_get(world: World, path: str) -> httpx.Response:
+def flower_get(world: World, path: str, **more: str) -> httpx.Response:
     login = f"{flower.USER}:{flower.password(world.home)}".encode()
-    headers = {"Authorization": f"Basic {base64.b64encode(login).decode()}"}
+    headers = {"Authorization": f"Basic {base64.b64encode(login).decode()}", **more}
     return httpx.get(world.running()["flower_url"] + path, headers=headers, timeout=10)
 
 
@@ -73,6 +73,15 @@ def test_flower_wants_its_password(running: World):
     await_that(lambda: _answers(running.running()["flower_url"]))
     assert httpx.get(running.running()["flower_url"] + "/tasks").status_code == 401
     assert flower_get(running, "/tasks").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/api/tasks", "/metrics", "/healthcheck", "/static/js/flower.js", "/nothing"])
+def test_flower_answers_to_no_foreign_name_even_with_its_password(running: World, path: str):
+    await_that(lambda: _answers(running.running()["flower_url"]))
+    for name, expected in (("evil.example", 421), ("127.0.0.1.evil.example:5555", 421), ("LOCALHOST:5555", None)):
+        answer = flower_get(running, path, Host=name)
+        assert (answer.status_code == 421) == (expected == 421), (name, answer.status_code)
+        assert expected is None or "celery" not in answer.text.lower()
 
 
 def _answers(url: str) -> bool:

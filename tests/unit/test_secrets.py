@@ -8,7 +8,8 @@ from cryptography.fernet import Fernet
 from toygres.config import load
 from toygres.errors import Misconfigured
 from toygres.home import Home
-from toygres.secrets import Cipher, load_keys, new_credentials
+from toygres.keyring import load_keys
+from toygres.secrets import Cipher, new_credentials
 from toygres.store.session import Store
 
 FIRST, SECOND = (Fernet.generate_key().decode() for _ in range(2))

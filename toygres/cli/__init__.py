@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from toygres.cli import given_password
 from toygres.cli.exit_codes import exit_code_of
 from toygres.cli.output import sentences
 from toygres.errors import FieldError, Invalid, ToygresError
@@ -31,6 +32,7 @@ COMMAND_MODULES = (
     "platforms",
     "parameters",
     "signin",
+    "keys",
     "prepare",
     "migrate",
     "destroy_everything",
@@ -77,6 +79,7 @@ def load_commands() -> typer.Typer:
 def main() -> None:
     """Run one command; an error that Toygres foresaw is a sentence and a documented exit code."""
     try:
+        given_password.take()
         load_commands()()
     except ToygresError as error:
         _end(error)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from toygres.cli import app
+from toygres.cli import app, given_password
 from toygres.cli.client import Client
 from toygres.cli.outcome import WaitOption, conclude
 from toygres.cli.output import Form, OutputOption, endpoint_text, say
@@ -34,7 +34,10 @@ def create(
     wait: WaitOption = True,
     output: OutputOption = Form.TABLE,
 ) -> None:
-    """Order an instance, and watch its steps until a client has logged in to it."""
+    """Order an instance, and watch its steps until a client has logged in to it.
+
+    Without --password-file its password is what POSTGRES_PASSWORD holds, else a generated one.
+    """
     asked = {
         "name": name,
         "version": version,
@@ -42,7 +45,7 @@ def create(
         "cpu": cpu,
         "memory": memory,
         "parameters": _parameters(parameter or []) or None,
-        "password": read_password(password_file) if password_file else None,
+        "password": read_password(password_file) if password_file else given_password.given(),
         "platform": platform,
     }
     client = Client.find()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from toygres.cli import app
+from toygres.cli import app, given_password
 from toygres.cli.client import Client, operation_path
 from toygres.cli.outcome import WaitOption, conclude, tell_state
 from toygres.cli.output import Form, OutputOption
@@ -22,6 +22,13 @@ def retry(
     output: OutputOption = Form.TABLE,
 ) -> None:
     """Try an operation again that failed or was cancelled; a create makes a new password unless one is given."""
-    body = {"password": read_password(password_file)} if password_file else None
     client = Client.find()
+    password = read_password(password_file) if password_file else _given(client, operation)
+    body = {"password": password} if password else None
     conclude(client, client.post(operation_path(operation, "retry"), body), wait=wait, form=output, tell=tell_state)
+
+
+def _given(client: Client, operation: str) -> str | None:
+    """What POSTGRES_PASSWORD holds when the operation is a create: nothing else takes a password."""
+    password = given_password.given()
+    return password if password and client.get(operation_path(operation))["kind"] == "create" else None

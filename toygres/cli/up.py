@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from toygres.cli import app
+from toygres.cli import app, given_password
 from toygres.cli.client import Client
 from toygres.cli.exit_codes import ExitCode
 from toygres.cli.output import say, sentences
@@ -42,6 +42,9 @@ def up(
 ) -> None:
     """Start Toygres on this machine; Ctrl-C stops it, and every server with it."""
     home = Home.find()
+    if name is not None:
+        # Before anything is started: one that can't be used is an error at once.
+        given_password.given()
     if detach:
         from toygres.cli.detach import start_detached
 
@@ -54,11 +57,13 @@ def up(
 
 def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> None:
     # Half a second to import, and what it imports is this command's alone.
+    from toygres.processes.child import leave_no_core
     from toygres.processes.control_plane import ControlPlane, end_leftovers
     from toygres.processes.disk import blamed, require_room
     from toygres.processes.lock import only_up
     from toygres.processes.supervisor import NotStarted
 
+    leave_no_core()
     _make(home)
     with only_up(home):
         require_room(home)

@@ -6,8 +6,10 @@ from typing import Any
 
 import typer
 
+from toygres.cli import given_password
 from toygres.cli.client import Client, instance_path, operation_path
 from toygres.cli.outcome import require
+from toygres.cli.output import say
 from toygres.cli.steps import follow
 from toygres.errors import Conflict, NotFound
 from toygres.home import Home
@@ -44,9 +46,13 @@ def _ordered(client: Client, name: str) -> Json | None:
         found = client.get(instance_path(name))
     except NotFound:
         found = None
+    password = given_password.given()
     if found is None or found["status"]["state"] in _GONE:
-        created: Json = client.post("/v1/instances", {"name": name})["operation"]
+        asked = {"name": name, "password": password}
+        created: Json = client.post("/v1/instances", {key: value for key, value in asked.items() if value})["operation"]
         return created
+    if password is not None:
+        say(f"{name} exists and keeps its password: {given_password.VARIABLE} isn't used.")
     if found["operation"]:
         return client.get(operation_path(found["operation"]))
     if found["status"]["state"] == "ready" and found["available"]["value"]:

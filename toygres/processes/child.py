@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -57,8 +58,8 @@ def spawn(command: Command) -> subprocess.Popen[bytes]:
             group=gid,
             extra_groups=None if uid is None else (),
             pass_fds=command.inherited,
-            # It runs after the user has changed, which would forget the signal, and only makes two system calls.
-            preexec_fn=functools.partial(_die_with_parent, os.getpid(), command.death_signal),  # noqa: PLW1509
+            # It runs after the user has changed, which would forget the signal, and only makes some system calls.
+            preexec_fn=functools.partial(_settle, os.getpid(), command.death_signal),  # noqa: PLW1509
         )
 
 
@@ -95,13 +96,20 @@ def last_lines(log: Path, count: int = 12, *, since: int = 0) -> list[str]:
         return []
 
 
+def leave_no_core() -> None:
+    """Have this process and its children leave no memory dump behind when they crash: it would hold passwords."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+
+
 def _open_log(log: Path) -> int:
     if log.exists() and log.stat().st_size > _LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))
     return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
-def _die_with_parent(parent: int, death_signal: Signals) -> None:
+def _settle(parent: int, death_signal: Signals) -> None:
+    leave_no_core()
     if _LIBC is None:
         return
     _LIBC.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)

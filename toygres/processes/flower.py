@@ -16,6 +16,9 @@ address = {address!r}
 port = {port}
 basic_auth = [{login!r}]
 persistent = False
+
+from worker.flower import refuse_foreign_hosts
+refuse_foreign_hosts({names!r})
 """
 _LOGIN = re.compile(r"^basic_auth = \['toygres:([A-Za-z0-9_-]{32,})'\]$", re.MULTILINE)
 
@@ -23,7 +26,8 @@ _LOGIN = re.compile(r"^basic_auth = \['toygres:([A-Za-z0-9_-]{32,})'\]$", re.MUL
 def write_options(home: Home, settings: Settings) -> None:
     """Write Flower's configuration file, unless it says so already; a password that it holds is kept."""
     login = f"{USER}:{password(home) or secrets.token_urlsafe(32)}"
-    options = _CONFIGURATION.format(address=settings.bind, port=settings.flower_port, login=login)
+    names = (settings.bind, *settings.allowed_hosts)
+    options = _CONFIGURATION.format(address=settings.bind, port=settings.flower_port, login=login, names=names)
     if not home.flower_config.exists() or home.flower_config.read_text() != options:
         write_private(home.flower_config, options)
 

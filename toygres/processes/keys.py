@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import os
 import secrets
 
 from toygres.config import Settings, variable
 from toygres.errors import Misconfigured
 from toygres.home import Home, write_private
+from toygres.keyring import KeyFile, new_key
 
 
 def make_token(home: Home) -> None:
@@ -35,5 +34,4 @@ def make_secret_keys(home: Home, settings: Settings) -> None:
 def make_keys_file(home: Home) -> None:
     """Make the home's keys unless it has some."""
     if not home.secret_keys.exists():
-        # The form of a Fernet key, as its specification has it: 32 random bytes in URL-safe base 64.
-        write_private(home.secret_keys, base64.urlsafe_b64encode(os.urandom(32)).decode() + "\n")
+        KeyFile(home.secret_keys).write([new_key()])

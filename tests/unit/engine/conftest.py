@@ -7,7 +7,7 @@ from doubles import MemoryPlatform
 from driving import Driver
 
 from toygres.config import Settings
-from toygres.secrets import Cipher, load_keys
+from toygres.secrets import Cipher
 from toygres.services import Services
 from toygres.store import installation
 from toygres.store.session import Store
@@ -25,7 +25,7 @@ def driver(settings: Settings, store: Store, platform: MemoryPlatform) -> Driver
         settings=settings.model_copy(update={"platform": "memory"}),
         store=store,
         platforms={"memory": platform},
-        cipher=Cipher(load_keys(settings)),
+        cipher=Cipher.of(settings),
         installation_id=installation.identity(store),
     )
     return Driver.arrive(services)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -63,3 +64,14 @@ def test_the_last_lines_since_a_start_hold_none_of_earlier_ones(script: Script):
 
 def test_the_last_lines_of_a_log_that_is_not_there_are_none(tmp_path: Path):
     assert child.last_lines(tmp_path / "absent.log") == []
+
+
+def test_a_child_that_crashes_leaves_no_memory_behind(script: Script):
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        command = script("import resource; print(resource.getrlimit(resource.RLIMIT_CORE)[0])")
+        assert child.spawn(command).wait(10) == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+    assert child.last_lines(command.log) == ["0"]

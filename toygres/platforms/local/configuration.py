@@ -24,6 +24,8 @@ _PROMISES = {
 # What servers have here for whoever asks for nothing, where PostgreSQL's own default is another or initdb's choice.
 DEFAULTS = {
     "max_connections": "100",
+    # A statement that failed may hold a password, which the log mustn't: it tells the error alone.
+    "log_min_error_statement": "panic",
     # initdb derives both from the small WAL segments, and would have a checkpoint every 64 MB.
     "min_wal_size": "80MB",
     "max_wal_size": "1GB",

@@ -11,7 +11,7 @@ from toygres.platforms.local.causes import why_ended
 from toygres.platforms.local.folder import opened
 from toygres.platforms.local.layout import DATA, INSTANCES, LOG, Layout
 from toygres.platforms.local.refusals import storage_missing
-from toygres.platforms.local.scrub import scrubbed
+from toygres.platforms.local.scrub import scrubbed, without_statements
 from toygres.platforms.local.server import START_MARK, STOP, launched, wanted
 from toygres.platforms.protocol import ServerPhase, ServerStatus
 
@@ -35,12 +35,12 @@ def observe(layout: Layout, port: int | None, secrets: Iterable[str] = ()) -> Se
 
 
 def evidence(layout: Layout, secrets: Iterable[str] = ()) -> tuple[str, ...]:
-    """The last 30 lines that the server wrote since it was last started, without secrets."""
+    """The last 30 lines that the server wrote of itself since it was last started, without secrets."""
     text = None
     with suppress(FileNotFoundError, NotADirectoryError), opened(layout.place, INSTANCES, layout.id.hex) as anchor:
         text = anchor.read(LOG)
     lines = (text or "").rpartition(START_MARK)[2].splitlines()
-    return scrubbed([line for line in lines if line.strip()][-_EVIDENCE_LINES:], secrets)
+    return scrubbed([line for line in without_statements(lines) if line.strip()][-_EVIDENCE_LINES:], secrets)
 
 
 def _ended(layout: Layout, port: int | None, secrets: Iterable[str]) -> ServerStatus:

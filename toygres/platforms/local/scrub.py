@@ -15,6 +15,29 @@ _PATTERNS = (
     re.compile(r"()(?:SCRAM-SHA-256\$\S+|\bmd5[0-9a-f]{32}\b)"),
 )
 
+# As log_line_prefix has it; what doesn't begin so goes on with the entry before.
+_ENTRY = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+ \[\d+\] (?P<level>[A-Z0-9]+): +(?P<words>.*)")
+_OF_STATEMENTS = re.compile(r"statement: |execute |parse |bind |duration: |fastpath function call: ")
+_MORE = frozenset({"DETAIL", "HINT", "CONTEXT", "QUERY", "LOCATION", "BACKTRACE"})
+
+
+def without_statements(lines: Iterable[str]) -> list[str]:
+    """The server's own lines: without what its users' statements were, said or got wrong, which may be a password."""
+    kept: list[str] = []
+    keeping = True
+    for line in lines:
+        if entry := _ENTRY.match(line):
+            keeping = _is_the_servers(entry["level"], entry["words"], keeping)
+        if keeping:
+            kept.append(line)
+    return kept
+
+
+def _is_the_servers(level: str, words: str, before: bool) -> bool:
+    if level in _MORE:
+        return before and not words.startswith("Failed process was running: ")
+    return level not in ("ERROR", "STATEMENT") and not (level == "LOG" and _OF_STATEMENTS.match(words))
+
 
 def scrubbed(lines: Iterable[str], secrets: Iterable[str] = ()) -> tuple[str, ...]:
     """The lines, shortened to 500 characters, without `secrets` and whatever else looks like a password."""

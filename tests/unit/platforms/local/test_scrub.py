@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from toygres.platforms.local.scrub import scrubbed
+from toygres.platforms.local.scrub import scrubbed, without_statements
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,36 @@ def test_other_lines_stay_as_they_are() -> None:
 
 def test_long_lines_are_shortened() -> None:
     assert len(scrubbed(["x" * 10_000])[0]) == 500
+
+
+def entry(level: str, words: str) -> str:
+    return f"2026-11-24 10:00:00.123 UTC [4711] {level}:  {words}"
+
+
+def test_what_users_said_is_left_out_and_what_the_server_says_of_itself_stays():
+    kept = [
+        entry("LOG", "database system is ready to accept connections"),
+        entry("LOG", "server process (PID 4711) was terminated by signal 9: Killed"),
+        entry("FATAL", "could not write lock file: No space left on device"),
+        entry("HINT", "Free some space."),
+    ]
+    canary = "CREATE ROLE shop"
+    of_users = [
+        entry("ERROR", 'syntax error at or near "canary" at character 27'),
+        entry("DETAIL", "canary"),
+        entry("STATEMENT", canary),
+        "\tPASSWORD",
+        "\t'canary'",
+        entry("LOG", f"statement: {canary}"),
+        "\tPASSWORD 'canary'",
+        entry("LOG", f"duration: 1.2 ms  statement: {canary} PASSWORD 'canary'"),
+    ]
+    died = entry("DETAIL", "Failed process was running: ALTER ROLE shop PASSWORD 'canary'")
+    assert without_statements([kept[0], *of_users, kept[1], died, "\t'canary'", *of_users, *kept[2:]]) == kept
+
+
+def test_lines_that_no_server_wrote_stay():
+    assert without_statements(["postgres: could not find the file", "  canary"]) == [
+        "postgres: could not find the file",
+        "  canary",
+    ]
