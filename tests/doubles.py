@@ -122,6 +122,9 @@ class MemoryPlatform:
     def watch(self, changed: Callable[[UUID], None], stop: threading.Event) -> None:
         stop.wait()
 
+    def make_ahead(self, stop: threading.Event) -> None:
+        stop.wait()
+
     def _apply(self, target: Target, kind: str, make: Callable[[], object]) -> None:
         self._fault(f"before apply_{kind}")
         with self.lock:

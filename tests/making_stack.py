@@ -62,9 +62,9 @@ class Stack:
             for file in self.home.broker.glob("appendonlydir/*"):
                 file.unlink()
 
-    def start_worker(self, *, ready: str = "ready.", **environment: str) -> subprocess.Popen[bytes]:
+    def start_worker(self, *options: str, ready: str = "ready.", **environment: str) -> subprocess.Popen[bytes]:
         """Run a worker; returns once its log says that it takes messages, or what else is awaited."""
-        worker = self.spawn_worker(**environment)
+        worker = self.spawn_worker(*options, **environment)
         self.await_line(self.name_of(worker), ready)
         return worker
 
@@ -75,13 +75,13 @@ class Stack:
             self.await_line(self.name_of(worker), "ready.")
         return started
 
-    def spawn_worker(self, **environment: str) -> subprocess.Popen[bytes]:
+    def spawn_worker(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         """Run a worker; with ODD_… in its environment its steps are those of `odd_worker`."""
         name = f"worker{len(self.workers)}"
         odd = ("-I", "odd_worker") if any(key.startswith("ODD_") for key in environment) else ()
         command = child.Command(
             name=name,
-            arguments=(sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", f"{name}@test", *odd),
+            arguments=(sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", f"{name}@test", *odd, *options),
             folder=self.home.path,
             log=self.home.logs / f"{name}.log",
             environment={**os.environ, **self._environment(), **environment},
@@ -101,7 +101,7 @@ class Stack:
     def await_line(self, name: str, words: str) -> str:
         """The first line of a log with these words, as soon as it is there."""
         with self.logged(name) as log:
-            return _read_until(log, words)
+            return read_until(log, words)
 
     def logged(self, name: str) -> subprocess.Popen[str]:
         """The lines of a process's log, from its first on, as they come."""
@@ -201,7 +201,8 @@ class Stack:
         }
 
 
-def _read_until(log: subprocess.Popen[str], words: str) -> str:
+def read_until(log: subprocess.Popen[str], words: str) -> str:
+    """The first line of the log that holds `words`."""
     assert log.stdout is not None
     try:
         for line in log.stdout:

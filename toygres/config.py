@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     pg_bindirs: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="More PostgreSQL `bin` folders for the local platform; separated by ':'."
     )
+    spare_folders: NonNegativeInt = Field(
+        1, description="Data folders of the local platform that are copied ahead of creates; 0 makes none."
+    )
     secret_keys: SecretStr | None = Field(
         None, description="Fernet keys for passwords on their way, newest first, separated by commas; else the home's."
     )

@@ -12,7 +12,7 @@ from toygres.platforms import registry
 from toygres.platforms.elsewhere import Elsewhere
 from toygres.platforms.protocol import Platform
 from toygres.secrets import Cipher
-from toygres.store import installation, migrate
+from toygres.store import installation, schema
 from toygres.store.session import Store
 
 
@@ -63,7 +63,7 @@ def connect(settings: Settings, *, connections: int = 10) -> Services:
         )
     store = Store(settings.database_url.get_secret_value(), connections=connections)
     try:
-        migrate.require_current(store)
+        schema.require_current(store)
         cipher = Cipher.of(settings)
         cipher.require_same_keys(store)
         platforms = {name: meet(store, platform) for name, platform in registry.build(settings).items()}

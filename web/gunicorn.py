@@ -7,6 +7,7 @@ import socket
 import struct
 from typing import Any
 
+from toygres import memory
 from toygres.config import settings
 
 # A client that stops in the middle of a request holds a thread for no longer.
@@ -32,5 +33,11 @@ worker_tmp_dir = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
 
 def when_ready(server: Any) -> None:
     """Bound the wait for each part of a request: connections inherit it from the socket that they came to."""
+    memory.give_back()
     for listener in server.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", _SILENCE_SECONDS, 0))
+
+
+def post_worker_init(_: Any) -> None:
+    """The app is imported."""
+    memory.give_back()

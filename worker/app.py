@@ -10,6 +10,7 @@ from celery.signals import before_task_publish, celeryd_init
 
 from toygres.config import settings
 from toygres.errors import Misconfigured
+from worker import beat
 
 QUEUE = "steps"
 # Seconds between two calls of the sweep by beat; workers sweep by themselves, oftener.
@@ -79,6 +80,7 @@ def _shared_options(prefix: str) -> dict[str, Any]:
 
 
 celery.add_defaults(configuration)
+beat.offer(celery)
 
 
 def patience() -> dict[str, Any]:

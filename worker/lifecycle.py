@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown
 
-from toygres import logs
+from toygres import logs, memory
 from toygres.config import settings
 from toygres.errors import ToygresError
 from toygres.services import connect
@@ -44,6 +44,7 @@ def arrive(**_: Any) -> None:
 def start(sender: SafeConsumer, **_: Any) -> None:
     """Beat, sweep and observe from now on, and end as we do: Celery's own ways wait for steps without bound."""
     runtime.runtime().start(sender)
+    memory.give_back()
 
 
 @worker_shutdown.connect

@@ -21,6 +21,7 @@ from worker.departure import Departure
 from worker.heartbeat import Heartbeat
 from worker.keeper import Keeper
 from worker.observer import Observer
+from worker.preparer import Preparer
 from worker.queue import Queue
 from worker.selfcheck import Listener, SelfCheck
 from worker.sweep import Sweep
@@ -71,19 +72,20 @@ class Runtime:
             Observer(services, platform, lambda: self.presence.worker_id, keeper.call_now)
             for platform in services.here().values()
         ]
+        self.preparers = [Preparer(platform) for platform in services.here().values()]
         self._leaving = False
         self._stopping = threading.Lock()
         self._stopped = False
 
     def start(self, listener: Listener) -> None:
-        """Begin to beat, sweep and observe; called by the main thread once messages are received."""
+        """Begin to beat, sweep, observe and prepare; called by the main thread once messages are received."""
         self.departure.on_signals()
         self.selfcheck.listen_through(listener)
         for part in self._parts():
             part.start()
 
-    def _parts(self) -> list[Timer | Observer]:
-        return [*self.timers, *self.observers]
+    def _parts(self) -> list[Timer | Observer | Preparer]:
+        return [*self.timers, *self.observers, *self.preparers]
 
     def _beat(self) -> None:
         self.heartbeat.beat()

@@ -130,6 +130,9 @@ class Double:
     def objects(self, instance_id: UUID) -> Sequence[str]:
         return sorted(self._kept.get(instance_id, {}))
 
+    def make_ahead(self, stop: threading.Event) -> None:
+        stop.wait()
+
     def watch(self, changed: Callable[[UUID], None], stop: threading.Event) -> None:
         if self._start == _HELD:
             self._watch_release(changed, stop)

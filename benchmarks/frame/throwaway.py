@@ -100,27 +100,29 @@ class Up:
         }
 
     def _await_page(self, deadline: float) -> None:
-        while not self._answers():
+        while not answers(self._port):
             if self._process is None or self._process.poll() is not None or time.perf_counter() > deadline:
                 raise SystemExit(f"`toygres up` didn't come up: {self._last_words()}")
             # A port that nobody listens on yet tells nobody when that changes.
             time.sleep(_LOOK_SECONDS)
-
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(_HOST, self._port, timeout=_PAGE_SECONDS)
-        try:
-            connection.request("GET", "/")
-            return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
-        except ConnectionError:
-            return False
-        finally:
-            connection.close()
 
     def _last_words(self) -> str:
         if self._process is None or self._process.stderr is None:
             return ""
         self._process.kill()
         return self._process.stderr.read().decode(errors="replace")
+
+
+def answers(port: int) -> bool:
+    """Whether a page is served on `port` of loopback."""
+    connection = http.client.HTTPConnection(_HOST, port, timeout=_PAGE_SECONDS)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
+    except ConnectionError:
+        return False
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -126,7 +126,7 @@ def test_the_home_and_its_files_are_ours_alone(running: World):
     assert readable == []
 
 
-@pytest.mark.parametrize("name", ["metadata", "broker", "web", "worker", "beat", "flower"])
+@pytest.mark.parametrize("name", ["metadata", "broker", "web", "worker", "flower"])
 def test_a_killed_process_is_back_soon_and_the_rest_goes_on(running: World, name: str):
     before = running.pid_of(name)
     os.kill(before, signal.SIGKILL)

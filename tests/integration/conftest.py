@@ -51,6 +51,8 @@ def _stack(home: Home, database_url: str, monkeypatch: pytest.MonkeyPatch) -> It
     broker = Broker(home)
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("REDIS_URL", broker.url)
+    # Many tests do something while the storage is made, which a spare makes a matter of milliseconds.
+    monkeypatch.setenv("TOYGRES_SPARE_FOLDERS", "0")
     config.settings.cache_clear()
     forget_connections()
     services = connect(config.settings())

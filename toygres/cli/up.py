@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from toygres import memory
 from toygres.cli import app, given_password
 from toygres.cli.client import Client
 from toygres.cli.exit_codes import ExitCode
@@ -77,6 +78,7 @@ def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> N
             serving = True
             with stop.interrupting():
                 _begin(home, name, ready_fd)
+            memory.give_back()
             stop.requested.wait()
         except KeyboardInterrupt:
             say("Stopping")

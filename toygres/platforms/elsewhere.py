@@ -101,6 +101,10 @@ class Elsewhere:
         """Unknown here."""
         self._refuse()
 
+    def make_ahead(self, stop: Event) -> None:
+        """Nothing is made from here."""
+        self._refuse()
+
     def watch(self, changed: Callable[[UUID], None], stop: Event) -> None:
         """Nothing is to be seen from here."""
         self._refuse()

@@ -173,3 +173,9 @@ class Platform(Protocol):
 
         Blocks; wakes without polling. Looks at every instance once when it begins.
         """
+
+    def make_ahead(self, stop: Event) -> None:
+        """Keep ready what creates can take instead of making it, until `stop` is set; a create never needs it.
+
+        Blocks. May run in several processes at once.
+        """

@@ -167,8 +167,8 @@ class ControlPlane:
 
     def _start_stage(self, stage: Stage) -> None:
         for process in PROCESSES:
-            if process.stage is stage and process.command is not None:
-                self._supervisor.start(self._process(process, process.command(self._home)))
+            if process.stage is stage and process.command is not None and process.inside is None:
+                self._supervisor.start(self._process(process, (*process.command(self._home), *process.alone)))
 
     def _await_page(self) -> None:
         page = Readiness(_REACHED_BY.get(self._settings.bind, self._settings.bind), self._settings.port)

@@ -21,13 +21,18 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessRow:
-    """One process. `setting` names what replaces an embedded one; its command is then None."""
+    """One process. `setting` names what replaces an embedded one; its command is then None.
+
+    Under `up`, which has one of each, a process may run `inside` another, which gets `alone` as more words then.
+    """
 
     name: str
     does: str
     stage: Stage
     command: Callable[[Home], tuple[str, ...]] | None = None
     setting: str | None = None
+    inside: str | None = None
+    alone: tuple[str, ...] = ()
     stop_signal: Signals = signal.SIGTERM
     death_signal: Signals = signal.SIGTERM
 
@@ -46,7 +51,7 @@ def _beat(home: Home) -> tuple[str, ...]:
 
 
 def _flower(home: Home) -> tuple[str, ...]:
-    return ("celery", "-A", "worker", "flower", f"--conf={home.flower_config}")
+    return ("celery", "-A", "worker.monitor", "flower", f"--conf={home.flower_config}")
 
 
 PROCESSES: tuple[ProcessRow, ...] = (
@@ -65,8 +70,14 @@ PROCESSES: tuple[ProcessRow, ...] = (
         setting="redis_url",
     ),
     ProcessRow(name="web", does="The API and the page.", stage=Stage.ANSWERING, command=_web),
-    ProcessRow(name="worker", does="Runs steps; sweeps and observes.", stage=Stage.ANSWERING, command=_worker),
-    ProcessRow(name="beat", does="One more caller of the sweep.", stage=Stage.REST, command=_beat),
+    ProcessRow(
+        name="worker",
+        does="Runs steps; sweeps and observes.",
+        stage=Stage.ANSWERING,
+        command=_worker,
+        alone=("--with-beat",),
+    ),
+    ProcessRow(name="beat", does="One more caller of the sweep.", stage=Stage.REST, command=_beat, inside="worker"),
     ProcessRow(name="flower", does="Flower: shows steps as Celery sees them.", stage=Stage.REST, command=_flower),
 )
 

@@ -61,6 +61,13 @@ def test_each_embedded_process_names_the_setting_that_replaces_it():
     assert all(row.setting in Settings.model_fields for row in EMBEDDED)
 
 
+def test_what_runs_inside_another_is_wanted_of_that_one():
+    rows = {row.name: row for row in PROCESSES}
+    inside = [row for row in PROCESSES if row.inside]
+    assert [row.name for row in inside] == ["beat"]
+    assert all(f"--with-{row.name}" in rows[str(row.inside)].alone for row in inside)
+
+
 def test_no_command_holds_more_than_paths_and_options():
     text = " ".join(word for row in OURS for word in command(row, "/home-of-toygres"))
     assert not any(secret in text for secret in ("password", "token", "basic_auth", "redis://", "postgresql://"))

@@ -1,7 +1,8 @@
-"""Makes a data directory from the template, with its roles and their passwords, so that it is whole and on disk."""
+"""The parts of making a data directory: a copy of the template, its roles with their passwords, all of it on disk."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,17 +11,17 @@ from pathlib import Path
 from toygres.domain.instance import Login
 from toygres.platforms.local import scram, template
 from toygres.platforms.local.binaries import major, release
-from toygres.platforms.local.commands import run
+from toygres.platforms.local.commands import Interrupt, run
 from toygres.platforms.local.place import Place
 
 _COPY_SECONDS = 100.0
 _SETUP_SECONDS = 20.0
 _SYNC_SECONDS = 60.0
 _FIRST_WITH_SYNCFS = 17
-# Without a server that listens, no template's role can be used before it has its own password. What isn't synced
-# here is synced at the end, and no statement may show up in an error.
+# Without a server that listens, no template's role can be used before it has its own password, and no statement may
+# show up in an error.
 _SINGLE = (
-    *("--single", "-F", "-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", "-c", "log_checkpoints=off"),
+    *("--single", "-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", "-c", "log_checkpoints=off"),
     *("-c", "shared_buffers=1MB", "-c", "max_connections=10", "-c", "password_encryption=scram-sha-256"),
 )
 
@@ -43,20 +44,39 @@ def monitor(login: Login) -> Role:
     return Role(login=login, attributes="IN ROLE pg_monitor CONNECTION LIMIT 5")
 
 
-def make(place: Place, binaries: Path, folder: Path, roles: Sequence[Role], database: str) -> None:
-    """Make the data directory `folder`, which must not exist, in a folder that does; the first role owns `database`.
+def copy(
+    place: Place, binaries: Path, folder: Path, *, lowly: bool = False, interrupt: Interrupt | None = None
+) -> None:
+    """Copy the template into `folder`, which is there and empty. Raises CommandFailed and Unavailable.
 
-    Returns when all of it is on disk; a crash in between leaves a part that isn't to be used. Raises CommandFailed
-    (its `disk_full` says whether that is why) and Unavailable.
+    `lowly` lets everything else on the machine go first.
     """
     source = template.ensure(place, binaries)
     reflink = ["--reflink=auto"] if sys.platform == "linux" else []
-    run(place, ["cp", "-a", *reflink, source, folder], seconds=_COPY_SECONDS)
+    command: list[str | Path] = ["cp", "-a", *reflink, f"{source}/.", folder]
+    run(place, [*(_low() if lowly else []), *command], seconds=_COPY_SECONDS, interrupt=interrupt)
+
+
+def set_up(place: Place, binaries: Path, folder: Path, roles: Sequence[Role], database: str, *, durably: bool) -> None:
+    """Give a copy its roles and its database, which the first role owns. Raises CommandFailed.
+
+    `durably` brings to the disk what this changes: for a copy that is there already.
+    """
     statements = "\n".join(_statements(roles, database)) + "\n"
-    run(place, [binaries / "postgres", *_SINGLE, "-D", folder, "postgres"], stdin=statements, seconds=_SETUP_SECONDS)
-    run(
-        place, [binaries / "initdb", "--sync-only", *_sync_method(place, binaries), "-D", folder], seconds=_SYNC_SECONDS
-    )
+    options = _SINGLE if durably else (*_SINGLE, "-F")
+    run(place, [binaries / "postgres", *options, "-D", folder, "postgres"], stdin=statements, seconds=_SETUP_SECONDS)
+
+
+def sync(place: Place, binaries: Path, folder: Path, *, interrupt: Interrupt | None = None) -> None:
+    """Bring all of a data directory to the disk. Raises CommandFailed."""
+    command: list[str | Path] = [binaries / "initdb", "--sync-only", *_sync_method(place, binaries), "-D", folder]
+    run(place, command, seconds=_SYNC_SECONDS, interrupt=interrupt)
+
+
+def _low() -> list[str]:
+    """What makes a command wait for everything else that wants the processor or the disk."""
+    disk = ["ionice", "-c", "3"] if shutil.which("ionice") else []
+    return ["nice", "-n", "19", *disk]
 
 
 def _sync_method(place: Place, binaries: Path) -> list[str]:

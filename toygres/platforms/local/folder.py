@@ -71,6 +71,10 @@ class Folder:
         """Give what is called `name` another name."""
         os.rename(name, new_name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
+    def move(self, name: str, folder: Folder, new_name: str) -> None:
+        """Put what is called `name` into another folder. Raises FileNotFoundError where it is missing."""
+        os.rename(name, new_name, src_dir_fd=self.descriptor, dst_dir_fd=folder.descriptor)
+
     def unlink(self, name: str) -> None:
         """Remove a file; absent is fine."""
         with suppress(FileNotFoundError):

@@ -11,6 +11,7 @@ from toygres.platforms.local.place import Place
 
 INSTANCES = "instances"
 STARTS = "starts"
+SPARES = "spares"
 
 DATA = "data"
 PARTIAL = "data.partial-"

@@ -11,13 +11,14 @@ from uuid import UUID
 from toygres.config import Settings
 from toygres.domain.instance import Credentials, Endpoint, Instance
 from toygres.errors import Bug, Misconfigured, Refused, Unavailable
-from toygres.platforms.local import binaries, exposure, fence, host, place, processes, server, storage
+from toygres.platforms.local import binaries, exposure, fence, host, place, processes, server, spares, storage
 from toygres.platforms.local import credentials as logins
 from toygres.platforms.local.configuration import DEFAULTS, command, render
 from toygres.platforms.local.folder import opened
 from toygres.platforms.local.layout import Layout, all_ids
 from toygres.platforms.local.objects import objects
 from toygres.platforms.local.observe import evidence, observe
+from toygres.platforms.local.refilling import Refilling
 from toygres.platforms.local.refusals import full_disk_refused, version_missing
 from toygres.platforms.local.shutdown import ShutDown, shut_down
 from toygres.platforms.local.watch import watch
@@ -36,6 +37,7 @@ class LocalPlatform:
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
         self._settings = settings
+        self._refilling = Refilling()
 
     @functools.cached_property
     def place(self) -> place.Place:
@@ -97,6 +99,7 @@ class LocalPlatform:
         """Make the data directory, on disk, with both roles in it."""
         layout, spec = self._layout(target.instance.id), target.instance.spec
         storage.apply(layout, target.fence, spec, lambda: self._binaries(spec.version), logins.read(layout))
+        self._refilling.want(self._binaries(spec.version))
 
     def remove_storage(self, target: Target) -> None:
         """Delete the data directory."""
@@ -159,6 +162,10 @@ class LocalPlatform:
         """The instances whose server runs."""
         return [found for found in all_ids(self.place) if processes.postmaster(self._layout(found)) is not None]
 
+    def make_ahead(self, stop: Event) -> None:
+        """Keep as many spare data directories as the settings say, for each PostgreSQL that creates ask for."""
+        self._refilling.run(self.place, self.versions, self._settings.spare_folders, stop)
+
     def resume(self, instance_id: UUID, port: int, version: str) -> bool:
         """Run a server that some step has launched and that is gone, after all of Toygres was; whether it had to.
 
@@ -172,6 +179,7 @@ class LocalPlatform:
 
         For `up`, once no worker runs. What is wanted stays as it is, so that `resume` brings back what is waited for.
         """
+        spares.end_making(self.place)
         return shut_down([self._layout(instance_id) for instance_id in all_ids(self.place)], seconds)
 
     def _layout(self, instance_id: UUID) -> Layout:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from uuid import UUID
 
 import psutil
@@ -14,6 +16,7 @@ import psutil
 from toygres.errors import Unavailable
 from toygres.platforms.local.folder import opened
 from toygres.platforms.local.layout import DATA, INSTANCES, PARTIAL, Layout
+from toygres.platforms.local.place import Place
 from toygres.platforms.local.process_ends import wait
 
 # The name that the shell which becomes a server gives itself.
@@ -48,25 +51,25 @@ def postmaster(layout: Layout) -> psutil.Process | None:
         return None
     with suppress(psutil.Error):
         process = psutil.Process(int(lines[0]))
-        if _lives(process, layout) and _is_postmaster(process, layout):
+        if _lives(process, layout.place) and _is_postmaster(process, layout):
             return process
     return None
 
 
 def leaders(layout: Layout) -> list[psutil.Process]:
     """Processes that are the server or about to be it, `postmaster.pid` or not."""
-    return _all(layout, lambda process: _leads(process, layout))
+    return _all(layout.place, lambda process: _leads(process, layout))
 
 
 def all_of(layout: Layout) -> list[psutil.Process]:
     """Every process of the instance: its server's, and commands that make or remove its data."""
-    return _all(layout, lambda process: _is_any(process, layout))
+    return _all(layout.place, lambda process: _is_any(process, layout))
 
 
 def by_instance(layouts: Sequence[Layout]) -> dict[UUID, list[psutil.Process]]:
     """Every process of each of these instances that has any: one look at all that run, however many there are."""
     found: dict[UUID, list[psutil.Process]] = {}
-    for process in _owned(layouts[0]) if layouts else ():
+    for process in _owned(layouts[0].place) if layouts else ():
         for layout in layouts:
             if _is_any(process, layout):
                 found.setdefault(layout.id, []).append(process)
@@ -117,7 +120,12 @@ def end(layout: Layout) -> None:
 
 def end_preparations(layout: Layout) -> None:
     """End the commands that still make data of which nobody will know, since who began them died or lost its claim."""
-    left = _all(layout, lambda process: _makes_data(process, layout))
+    end_commands(layout.place, layout.anchor / PARTIAL)
+
+
+def end_commands(place: Place, beginning: Path) -> None:
+    """End the commands of the servers' user that were given a path which begins so."""
+    left = _all(place, lambda process: _names(process, beginning))
     for process in left:
         send(process, signal.SIGKILL)
     wait_all(left, _KILL_SECONDS)
@@ -146,19 +154,31 @@ def _held(process: psutil.Process) -> Iterator[Callable[[signal.Signals], None]]
         os.close(descriptor)
 
 
-def _all(layout: Layout, chosen: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    return [process for process in _owned(layout) if chosen(process)]
+def _all(place: Place, chosen: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+    return [process for process in _owned(place) if chosen(process)]
 
 
-def _owned(layout: Layout) -> Iterator[psutil.Process]:
+def _owned(place: Place) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
+        if not _may_own(place, process.pid):
+            continue
         with suppress(psutil.Error, OSError), process.oneshot():
-            if _lives(process, layout):
+            if _lives(process, place):
                 yield process
 
 
-def _lives(process: psutil.Process, layout: Layout) -> bool:
-    return process.uids().real == layout.place.owner and process.status() != psutil.STATUS_ZOMBIE
+def _may_own(place: Place, pid: int) -> bool:
+    """Whether to look closer: reading what each process of the machine says of itself takes tens of milliseconds."""
+    if sys.platform != "linux":
+        return True
+    try:
+        return os.stat(f"/proc/{pid}").st_uid == place.owner  # noqa: PTH116 (a Path takes as long as the call)
+    except OSError:
+        return False
+
+
+def _lives(process: psutil.Process, place: Place) -> bool:
+    return process.uids().real == place.owner and process.status() != psutil.STATUS_ZOMBIE
 
 
 def _is_any(process: psutil.Process, layout: Layout) -> bool:
@@ -189,8 +209,11 @@ def _is_child(process: psutil.Process, layout: Layout) -> bool:
 
 
 def _makes_data(process: psutil.Process, layout: Layout) -> bool:
-    partial = str(layout.anchor / PARTIAL)
-    return any(part.startswith(partial) for part in _command(process)[1:])
+    return _names(process, layout.anchor / PARTIAL)
+
+
+def _names(process: psutil.Process, beginning: Path) -> bool:
+    return any(part.startswith(str(beginning)) for part in _command(process)[1:])
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -48,9 +48,11 @@ def apply(layout: Layout, fence: int, configuration: str, command: Sequence[str]
         with passed(layout, fence):
             running = (wanted(layout) or "").startswith(RUN) and _runs(layout)
             ticket = "" if running else f"{RUN} {fence} {secrets.token_hex(4)}"
+            known = _is_known(layout)
             _write(layout, configuration, ticket)
         if not running:
-            _await_end(layout)
+            if known:
+                _await_end(layout)
             launch(layout, ticket, command)
 
 
@@ -118,6 +120,13 @@ def launched(layout: Layout) -> str | None:
 def _running(layout: Layout) -> list[psutil.Process]:
     found = processes.postmaster(layout)
     return [found] if found else processes.leaders(layout)
+
+
+def _is_known(layout: Layout) -> bool:
+    """Whether a server can have been launched: its configuration is written before, and removed once it has ended."""
+    with suppress(FileNotFoundError), opened(layout.place, INSTANCES, layout.id.hex) as anchor:
+        return CONFIGURATION in anchor.names()
+    return False
 
 
 def _write(layout: Layout, configuration: str, ticket: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from toygres.domain.instance import Credentials, InstanceSpec
 from toygres.errors import Refused
-from toygres.platforms.local import cluster, processes
+from toygres.platforms.local import cluster, processes, spares
 from toygres.platforms.local.commands import CommandFailed, run
 from toygres.platforms.local.fence import passed
 from toygres.platforms.local.folder import opened
@@ -30,15 +30,14 @@ def apply(
         if credentials is None:
             raise Refused(credentials_missing())
     clear(layout)
-    partial = layout.anchor / f"{PARTIAL}{fence}-{secrets.token_hex(4)}"
+    partial = f"{PARTIAL}{fence}-{secrets.token_hex(4)}"
     try:
         with full_disk_refused(layout.place.root):
-            roles = [cluster.superuser(credentials.user), cluster.monitor(credentials.monitor)]
-            cluster.make(layout.place, binaries(), partial, roles, spec.database)
-            _take(layout, fence, partial.name)
+            _make(layout, fence, partial, binaries(), spec.database, credentials)
+            _keep(layout, fence, partial)
     except BaseException:
         with suppress(CommandFailed):
-            _delete(layout, [partial.name])
+            _delete(layout, [partial])
         raise
 
 
@@ -53,12 +52,35 @@ def remove(layout: Layout, fence: int) -> None:
 
 def clear(layout: Layout) -> None:
     """End and remove what an attempt that died has begun."""
-    processes.end_preparations(layout)
     with suppress(FileNotFoundError):
-        _delete(layout, [name for name in _entries(layout) if name.startswith(PARTIAL)])
+        if partials := [name for name in _entries(layout) if name.startswith(PARTIAL)]:
+            processes.end_preparations(layout)
+            _delete(layout, partials)
 
 
-def _take(layout: Layout, fence: int, name: str) -> None:
+def _make(layout: Layout, fence: int, partial: str, binaries: Path, database: str, credentials: Credentials) -> None:
+    """Make the folder `partial` a data directory that is whole and on disk, out of a spare where there is one."""
+    roles = [cluster.superuser(credentials.user), cluster.monitor(credentials.monitor)]
+    folder, spare = layout.anchor / partial, _begin(layout, fence, partial, binaries)
+    if not spare:
+        cluster.copy(layout.place, binaries, folder)
+    cluster.set_up(layout.place, binaries, folder, roles, database, durably=spare)
+    if not spare:
+        cluster.sync(layout.place, binaries, folder)
+
+
+def _begin(layout: Layout, fence: int, partial: str, binaries: Path) -> bool:
+    """Take a spare, else make an empty folder; whether it was a spare."""
+    with opened(layout.place, INSTANCES, layout.id.hex) as anchor:
+        with passed(layout, fence):
+            if spares.take(layout.place, binaries, anchor, partial):
+                return True
+        # Made before any command knows of it: without a partial folder nobody has to be looked for.
+        anchor.make(partial)
+        return False
+
+
+def _keep(layout: Layout, fence: int, name: str) -> None:
     with passed(layout, fence), opened(layout.place, INSTANCES, layout.id.hex) as anchor:
         anchor.rename(name, DATA)
         anchor.sync()

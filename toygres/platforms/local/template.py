@@ -41,7 +41,7 @@ def ensure(place: Place, binaries: Path) -> Path:
     Its one superuser, `postgres`, has no password, so nobody can log in to a copy that wasn't given one.
     Raises Unavailable when it can't be made.
     """
-    folder = place.root / "templates" / _name(place, binaries)
+    folder = place.root / "templates" / name_of(place, binaries)
     if not folder.is_dir():
         with locked(place.control / "template.lock", _SECONDS):
             if not folder.is_dir():
@@ -49,7 +49,8 @@ def ensure(place: Place, binaries: Path) -> Path:
     return folder
 
 
-def _name(place: Place, binaries: Path) -> str:
+def name_of(place: Place, binaries: Path) -> str:
+    """What tells the template from those of every other PostgreSQL, and of every other recipe."""
     build = hashlib.sha256(os.fsencode(binaries)).hexdigest()[:8]
     return f"{release(place, binaries)}-{build}-{_RECIPE}"
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from toygres.platforms.local.commands import CommandFailed, run
+from toygres.platforms.local import commands
+from toygres.platforms.local.commands import CommandFailed, Interrupt, run
 from toygres.platforms.local.place import Place
 
 
@@ -58,3 +63,30 @@ def test_no_descriptor_of_ours_stays_open_in_it(new_place: Place) -> None:
     finally:
         os.close(reader)
         os.close(writer)
+
+
+@pytest.mark.parametrize("changer", ["setpriv", "none"])
+def test_a_command_has_the_servers_user_and_no_other_group_however_it_gets_there(
+    new_place: Place, folder: Path, monkeypatch: pytest.MonkeyPatch, changer: str
+) -> None:
+    identify = shutil.which("id")
+    assert identify is not None
+    if changer == "none":
+        monkeypatch.setenv("PATH", str(folder))
+    commands._changer.cache_clear()
+    try:
+        words, _ = commands.as_server_user(new_place, [identify])
+        assert (words == [identify]) is (changer == "none" or os.geteuid() != 0 or sys.platform != "linux")
+        said = [run(new_place, [identify, option], seconds=10).strip() for option in ("-u", "-g", "-G")]
+    finally:
+        commands._changer.cache_clear()
+    groups = [str(new_place.group)] if os.geteuid() == 0 else said[2].split()
+    assert said == [str(new_place.owner), str(new_place.group), " ".join(groups)]
+
+
+def test_a_command_that_is_interrupted_ends_and_so_does_every_later_one(new_place: Place) -> None:
+    interrupt = Interrupt()
+    threading.Timer(0.1, interrupt.set).start()
+    for _ in range(2):
+        with pytest.raises(CommandFailed, match="failed with status -9"):
+            run(new_place, ["sleep", "60"], seconds=50, interrupt=interrupt)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from making import MakeSubject, Subject
+from making import PATIENCE, MakeSubject, Subject
 
 from toygres.domain.instance import Credentials, Login
 from toygres.errors import CauseCode, Refused
+from toygres.platforms.local.commands import run
 from toygres.platforms.local.layout import PARTIAL, Layout
 from toygres.platforms.local.place import identity_kwargs
 from toygres.platforms.local.platform import LocalPlatform
@@ -72,13 +73,7 @@ def test_what_a_killed_attempt_left_is_ended_and_removed(
 ) -> None:
     subject.platform.apply_credentials(subject.target, lambda: subject.credentials)
     partial = layout.anchor / f"{PARTIAL}0-dead"
-    orphan = subprocess.Popen(
-        ["sh", "-c", 'mkdir "$1" && echo begun && exec sleep 60', "sh", str(partial)],
-        stdout=subprocess.PIPE,
-        **identity_kwargs(local.place),
-    )
-    orphan.kill()
-    orphan.communicate()
+    run(local.place, ["mkdir", partial], seconds=PATIENCE)
     copying = subprocess.Popen(
         ["/bin/sh", "-c", "read x; #", str(partial)],
         stdin=subprocess.PIPE,
