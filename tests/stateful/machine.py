@@ -24,6 +24,7 @@ from toygres.domain import ids
 from toygres.engine import Outcome
 from toygres.errors import Conflict, Refused
 from toygres.operations import OPERATIONS
+from toygres.retrying import request_retry
 from toygres.store import sweeps
 
 _FORGET = """
@@ -116,13 +117,12 @@ class Machine(RuleBasedStateMachine):
             self.seen["cancels"] += 1
             self._publish(operation.id)
 
-    @precondition(lambda self: hasattr(provisioning, "request_retry"))
     @rule(which=st.integers(0, 5))
     def retry(self, which: int) -> None:
         operation = self._operation(which, newest_first=True)
-        request = getattr(provisioning, "request_retry")  # noqa: B009
         with contextlib.suppress(Conflict):
-            accepted = request(self.world.services, CALLER, ids.shown(ids.OPERATION, operation.id))
+            accepted = request_retry(self.world.services, CALLER, ids.shown(ids.OPERATION, operation.id))
+            self.seen["retries"] += 1
             self._publish(accepted.operation.id)
 
     @rule(which=st.integers(0, 2), worker=st.integers(0, 1), steps=st.integers(1, 6))
