@@ -71,8 +71,9 @@ class Engine:
             return self._fail(held, hopeless)
         function = self.steps.get(held.step)
         if function is None or held.instance.platform not in self.services.platforms:
-            # A newer version's step, or a platform that isn't configured here: another worker knows it.
-            claims.hand_back(self.services.store, held, _unknown(held.step), claims.GRACE_SECONDS)
+            # A newer version's step, or a platform that only others were given: another worker knows it.
+            cause = _unknown(held.step) if function is None else _elsewhere(held)
+            claims.hand_back(self.services.store, held, cause, claims.GRACE_SECONDS)
             return Outcome.DROPPED
         try:
             function(self._context(held))
@@ -218,6 +219,14 @@ def _unknown(step: str) -> Cause:
         code=CauseCode.STEP_UNKNOWN,
         message=f"The worker that was handed {step} doesn't know it: another version of Toygres planned it.",
         remedy="Wait: a worker of that version takes it. When none runs any more, start one.",
+    )
+
+
+def _elsewhere(held: Claim) -> Cause:
+    return Cause(
+        code=CauseCode.PLATFORM_UNREACHABLE,
+        message=f"The worker that was handed {held.step} has no platform {held.instance.platform!r} configured.",
+        remedy="Wait: a worker that has it takes the step. When there is none, configure the platform in one.",
     )
 
 

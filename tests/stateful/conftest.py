@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -42,10 +43,22 @@ def world(metadata_server: Server) -> Iterator[World]:
     metadata_server.drop(url)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The machine's runs take as long as there are many."""
+    seconds = 600 if _profile(config) == "steady" else 0
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(seconds))
+
+
+def _profile(config: pytest.Config) -> str:
+    return str(config.getoption("--hypothesis-profile") or "steady")
+
+
 @pytest.fixture
 def profile(request: pytest.FixtureRequest) -> settings:
     """How many runs, and which: `--hypothesis-profile=long` for many random ones."""
-    return settings.get_profile(request.config.getoption("--hypothesis-profile") or "steady")
+    return settings.get_profile(_profile(request.config))
 
 
 @pytest.fixture(autouse=True)

@@ -118,3 +118,15 @@ def test_a_worker_that_does_not_know_a_step_uses_up_none_of_its_attempts(driver:
         driver.shift_clock(claims.GRACE_SECONDS)
     assert operations.remaining(driver.services.store, order.operation.id)[0] == "apply_credentials"
     assert driver.drain(order.operation.id).state is OperationState.SUCCEEDED
+
+
+def test_a_worker_without_an_instances_platform_leaves_its_steps_to_others(driver: Driver) -> None:
+    order = driver.order()
+    poor = Engine(replace(driver.services, platforms={}), driver.engine.worker_id)
+    for _ in range(2 * driver.services.settings.step_attempts):
+        assert poor.run_step(order.operation.id, "apply_credentials") is Outcome.DROPPED
+        driver.shift_clock(claims.GRACE_SECONDS)
+    waiting = driver.operation(order.operation.id).steps[0]
+    assert waiting.cause is not None
+    assert (waiting.attempts, waiting.cause.code) == (0, CauseCode.PLATFORM_UNREACHABLE)
+    assert driver.drain(order.operation.id).state is OperationState.SUCCEEDED
