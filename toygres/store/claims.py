@@ -252,7 +252,7 @@ WITH lost AS MATERIALIZED (
     UPDATE toygres.operations o SET
         {_LET_GO},
         due_at = CASE WHEN pause.seconds > 0 THEN
-            least(toygres.toygres_now() + make_interval(secs => pause.seconds), o.deadline_at) ELSE '-infinity' END,
+            least(toygres.toygres_now() + make_interval(secs => pause.seconds), o.deadline_at) ELSE to_timestamp(0) END,
         not_before = CASE WHEN pause.seconds > 0 THEN
             least(toygres.toygres_now() + make_interval(secs => pause.seconds), o.deadline_at) END,
         state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END

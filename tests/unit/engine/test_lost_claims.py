@@ -23,6 +23,13 @@ def test_a_lost_claim_is_told_with_its_step(driver: Driver) -> None:
     assert [event.step for event in told] == ["apply_credentials"]
 
 
+def test_an_operation_whose_claim_was_lost_can_be_read_before_the_sweep_has_taken_it(driver: Driver) -> None:
+    held = _held(driver)
+    workers.depart(driver.services.store, driver.engine.worker_id)
+    claims.free_of_dead(driver.services.store, STARTING.cause)
+    assert driver.operation(held.operation_id).steps[0].cause == STARTING.cause
+
+
 def test_a_claim_from_before_the_clock_stepped_back_is_not_held_until_the_clock_has_caught_up(driver: Driver) -> None:
     held = _held(driver)
     driver.shift_clock(-3600)
