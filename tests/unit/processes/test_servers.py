@@ -99,6 +99,8 @@ def test_the_metadata_db_keeps_what_was_written_when_it_is_killed(supervisor: Su
     os.kill(pid, signal.SIGKILL)
     await_end(pid)
     supervisor.await_ready("metadata", lambda: supervisor.pids().get("metadata") not in (None, pid), SECONDS)
+    # Until the new one has begun, the file of the killed one says that it's ready.
+    supervisor.await_ready("metadata", lambda: metadata._pid_lines()[:1] not in ([], [str(pid)]), SECONDS)
     supervisor.await_ready("metadata", metadata.ready, SECONDS)
     assert read(metadata) == (42,)
     assert supervisor.stop(["metadata"], 5.0) == []
