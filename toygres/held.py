@@ -51,8 +51,8 @@ class Held:
                 self._deliveries.remove(delivery)
 
     def now(self) -> set[UUID]:
-        """Every operation that is held, or about to be; what hangs has lost its claim, and may be claimed anew."""
-        return {delivery.operation_id for delivery in self.running() if not delivery.hung}
+        """Every operation that is held, or about to be; what hangs is lost by its limit, not forgotten."""
+        return {delivery.operation_id for delivery in self.running()}
 
     def running(self) -> list[Delivery]:
         """Every delivery that hasn't returned."""

@@ -19,17 +19,18 @@ from celery.worker import state
 
 log = structlog.get_logger(__name__)
 
-# What an orderly end after the steps' time may take: giving back claims, telling the broker.
-_ENDING_SECONDS = 2.0
 # Whoever restarts processes reads it as: try again (EX_TEMPFAIL).
 TRY_AGAIN = 75
 
 
 class Departure:
-    """The one way out. `seconds` is what running steps get; `end` hands back, and may take a while."""
+    """The one way out. `seconds` is what running steps get, `ending_seconds` what `end` may take afterwards."""
 
-    def __init__(self, seconds: float, begin: Callable[[], None], end: Callable[[], None]) -> None:
+    def __init__(
+        self, seconds: float, begin: Callable[[], None], end: Callable[[], None], ending_seconds: float
+    ) -> None:
         self._seconds = seconds
+        self._ending_seconds = ending_seconds
         self._begin = begin
         self._end = end
         self._code = 0
@@ -66,7 +67,7 @@ class Departure:
         select.select([self._told], [], [], self._seconds)  # a signal that came again ends the wait
         ending = threading.Thread(target=self._end, name="ending", daemon=True)
         ending.start()
-        ending.join(_ENDING_SECONDS)
+        ending.join(self._ending_seconds)
         for child in active_children():
             child.terminate()
         log.warning("worker_left", code=self._code, seconds=round(time.monotonic() - began, 1))

@@ -51,4 +51,3 @@ def start(sender: SafeConsumer, **_: Any) -> None:
 def leave(**_: Any) -> None:
     """Let others take over at once, and stop the servers that end with us."""
     runtime.end()
-    servers.end()

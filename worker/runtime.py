@@ -15,7 +15,7 @@ from toygres.engine import Engine, Outcome
 from toygres.errors import Bug, Unavailable
 from toygres.services import Services
 from toygres.store import workers
-from worker import pulse
+from worker import pulse, servers
 from worker.chains import publish, publish_rest
 from worker.departure import Departure
 from worker.heartbeat import Heartbeat
@@ -33,6 +33,8 @@ HEARTBEAT_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
 SELFCHECK_SECONDS = 1.0
 KEEPER_SECONDS = 2.0
+# What an orderly end after the steps' time may take: giving back claims, telling the broker.
+HAND_BACK_SECONDS = 2.0
 # Celery's own stop comes on top, and whoever stops us waits for seconds only.
 _ENDING_SECONDS = 0.5
 
@@ -57,7 +59,8 @@ class Runtime:
         self.engine = Engine(services, self.presence.arrive())
         self.queue = Queue(services.settings)
         self.sweep = Sweep(services, self.queue, self.presence)
-        self.departure = Departure(services.settings.stop_seconds, self._take_no_more, self.stop)
+        ending = HAND_BACK_SECONDS + servers.ending_seconds(services.settings)
+        self.departure = Departure(services.settings.stop_seconds, self._take_no_more, self.stop, ending)
         self.selfcheck = SelfCheck(services.settings.worker_slots, self.engine.held, self.queue, self.departure)
         self.heartbeat = Heartbeat(services.store, self.presence, self.engine, self.selfcheck.condition)
         keeper = Timer("keeper", KEEPER_SECONDS, Keeper(services).act)
@@ -118,6 +121,8 @@ class Runtime:
                 part.join(_ENDING_SECONDS)
             self.queue.close()
             self.services.close()
+            # Last, and here, so that whichever thread comes second waits for it, too.
+            servers.end()
 
     def _take_no_more(self) -> None:
         self._leaving = True

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 import structlog
 
+from toygres.config import Settings
 from toygres.errors import Cause, CauseCode, Misconfigured, ToygresError, Unavailable
 from toygres.platforms.local.locks import locked
 from toygres.platforms.local.platform import LocalPlatform
@@ -22,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 _LOCK_SECONDS = 2.0
 _STOP_SECONDS = 45.0
+# To have the DB know it.
+_TELL_SECONDS = 10.0
 _STOPPED = Cause(
     code=CauseCode.SHUT_DOWN,
     message="The worker was stopped, and the server with it.",
@@ -50,6 +53,11 @@ def begin(services: Services) -> None:
     for platform in services.platforms.values():
         if isinstance(platform, LocalPlatform):
             _take_over(services, platform)
+
+
+def ending_seconds(settings: Settings) -> float:
+    """What `end` may take."""
+    return _STOP_SECONDS + _TELL_SECONDS if settings.servers_end_with_worker else 0.0
 
 
 def end() -> None:
