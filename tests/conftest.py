@@ -25,6 +25,9 @@ for _name in [
     if not _name.startswith("TOYGRES_TEST_"):
         del os.environ[_name]
 
+# Before anything imports them, wherever a run begins to collect.
+pytest.register_assert_rewrite("faults.scene", "faults.acts", "stateful.machine", "stateful.invariants")
+
 from toygres.config import Settings, load
 from toygres.home import Home, write_private
 from toygres.platforms.local import place

@@ -38,7 +38,7 @@ LEFT_BY_A_STOP = {
         "place.lock",
         "secret-keys",
     ),
-    *("servers", "template.lock", "token"),
+    *("servers", "spares.lock", "template.lock", "token"),
 }
 
 

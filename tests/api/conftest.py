@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -184,6 +184,19 @@ class InProcess:
 
     services: Services
     engine: Engine
+    presence: workers.Presence
+    condition: workers.Condition = field(default_factory=workers.Condition)
+    beating: threading.Lock = field(default_factory=threading.Lock)
+
+    def beat(self) -> None:
+        """Say that it lives, and how it is."""
+        with self.beating:
+            self.presence.beat(self.condition)
+
+    def tell(self, condition: workers.Condition) -> None:
+        """Be so from now on, whatever the truth is."""
+        self.condition = condition
+        self.beat()
 
     def carry_out(self, operation: Json) -> None:
         """Run an operation's steps until it has ended."""
@@ -212,9 +225,10 @@ def worker(services: Services) -> Iterator[InProcess]:
     presence = workers.Presence(services.store, "test", os.getpid())
     engine = Engine(services, presence.arrive())
     # However slow the test is: a worker that isn't seen for seconds counts as none.
-    heartbeat = Timer("heartbeat", 1.0, presence.beat)
+    made = InProcess(services, engine, presence)
+    heartbeat = Timer("heartbeat", 1.0, made.beat)
     heartbeat.start()
-    yield InProcess(services, engine)
+    yield made
     heartbeat.stop()
     heartbeat.join(30)
     presence.leave()

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from tests.api.conftest import InProcess
 from toygres.services import Services
 from toygres.store import counters
+from toygres.store.workers import Condition
 from web.app import create_app
 from worker.queue import connect
 
@@ -43,13 +44,9 @@ def test_readyz_tells_when_no_worker_takes_steps(app: APIFlask):
     assert "No worker takes steps" in answer.get_json()["checks"]["worker"]["detail"]
 
 
-def _tell(services: Services, **how: float) -> None:
+def _tell(services: Services, worker: InProcess, **how: float) -> None:
     """What the one worker tells of itself, and what lies in the queue since half a minute ago."""
-    services.store.run(
-        """UPDATE toygres.workers SET slots = 16, busy = :busy, hung = :hung,
-               took_at = toygres.toygres_now() - make_interval(secs => :idle)""",
-        **{"busy": 0, "hung": 0, "idle": 0, **how},
-    )
+    worker.tell(Condition(slots=16, **how))
     key = services.settings.redis_prefix + "steps"
     message = json.dumps({"headers": {"published_at": time.time() - 30}})
     with connect(services.settings.redis_url.get_secret_value()) as broker:
@@ -64,7 +61,7 @@ def _check(app: APIFlask, name: str) -> dict[str, object]:
 def test_readyz_tells_when_messages_wait_that_living_workers_do_not_take(
     app: APIFlask, services: Services, worker: InProcess
 ):
-    _tell(services, idle=25)
+    _tell(services, worker, idle_seconds=25)
     found = _check(app, "queue")
     assert found["ok"] is False
     assert "no worker has taken one for 25 s although 16 slots are free" in found["detail"]
@@ -72,12 +69,12 @@ def test_readyz_tells_when_messages_wait_that_living_workers_do_not_take(
 
 
 def test_readyz_takes_a_queue_that_is_being_worked_off_for_ready(app: APIFlask, services: Services, worker: InProcess):
-    _tell(services, idle=1)
+    _tell(services, worker, idle_seconds=1)
     assert _check(app, "queue") == {"ok": True, "detail": "The oldest step has waited for 30 s."}
 
 
 def test_readyz_tells_that_every_slot_is_busy(app: APIFlask, services: Services, worker: InProcess):
-    _tell(services, idle=25, busy=16)
+    _tell(services, worker, idle_seconds=25, busy=16)
     found = _check(app, "queue")
     assert found["ok"] is True
     assert "every slot is busy" in found["detail"]
@@ -86,7 +83,7 @@ def test_readyz_tells_that_every_slot_is_busy(app: APIFlask, services: Services,
 def test_readyz_tells_of_lost_slots_and_of_what_only_the_sweep_found(
     app: APIFlask, services: Services, worker: InProcess
 ):
-    _tell(services, hung=3)
+    _tell(services, worker, hung=3)
     counters.add(services.store, counters.FOUND_PARKED, 2)
     counters.add(services.store, counters.FOUND_PARKED, 1)
     detail = _check(app, "worker")["detail"]

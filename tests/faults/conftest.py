@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
-
-pytest.register_assert_rewrite("faults.scene", "faults.acts")
-
 from worlds import World, in_silence, made_world
 
 

@@ -8,9 +8,6 @@ from typing import Protocol
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-
-pytest.register_assert_rewrite("stateful.machine", "stateful.invariants")
-
 from worlds import World, in_silence, made_world
 
 _ALL = settings(
