@@ -16,8 +16,7 @@ class BeatThread(bootsteps.StartStopStep):
     """Starts beat with the worker. What it has called is remembered only by itself: a restart calls anew."""
 
     label = "Beat thread"
-    # After the pool, as Celery's own.
-    last = True
+    requires = ("celery.worker.components:Pool",)
 
     def __init__(self, parent: Any, *, with_beat: bool = False, **options: Any) -> None:
         super().__init__(parent, **options)

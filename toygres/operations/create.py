@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from toygres import postgres
 from toygres.domain.instance import InstanceState
 from toygres.domain.operation import NotYet, Operation, Step, Within
@@ -75,10 +77,11 @@ def verify_login(ctx: Context) -> None:
                 remedy="Delete the instance and order it again.",
             )
         )
-    database = ctx.instance.spec.database
-    trouble = postgres.test_connection(endpoint, database, credentials.user) or postgres.check_health(
-        endpoint, database, credentials.monitor
-    )
+    where = endpoint, ctx.instance.spec.database
+    # Both at once: most of a login is waiting for the server.
+    with ThreadPoolExecutor(1) as pool:
+        health = pool.submit(postgres.check_health, *where, credentials.monitor)
+        trouble = postgres.test_connection(*where, credentials.user) or health.result()
     if trouble is not None:
         raise NotYet(trouble)
 
