@@ -45,15 +45,15 @@ def _ordered(store: Store, due: float) -> UUID:
     return found
 
 
-def _taken(store: Store, oldest: float | None) -> set[UUID]:
-    return {due.id for due in sweeps.take_due(store, oldest)}
+def _taken(store: Store, oldest_age: float | None) -> set[UUID]:
+    return {due.id for due in sweeps.take_due(store, oldest_age)}
 
 
 def test_what_may_still_wait_in_the_queue_is_not_published_again(store: Store, now: float) -> None:
     taken_or_lost = _ordered(store, now - 100)
     _ordered(store, now - 50)
     # A message that was published 60 seconds ago is the oldest that waits: what was due later may wait behind it.
-    assert _taken(store, now - 60) == {taken_or_lost}
+    assert _taken(store, 60) == {taken_or_lost}
 
 
 def test_with_an_empty_queue_all_that_is_due_is_published(store: Store, now: float) -> None:
@@ -94,7 +94,7 @@ def test_a_claim_makes_the_sweep_quick_again(store: Store, now: float) -> None:
 def test_two_sweeps_at_once_do_not_share_what_is_due(store: Store, now: float) -> None:
     due = {_ordered(store, now - 1) for _ in range(3)}
     with store.transaction() as connection:
-        values = {"oldest": None, "grace": _GRACE, "margin": 1.0, "limit": 2}
+        values = {"oldest_age": None, "grace": _GRACE, "margin": 1.0, "limit": 2}
         first = {row.id for row in connection.execute(text(sweeps._SWEEP), values)}
         # The first has not committed: what it took is skipped, not waited for.
         second = _taken(store, None)

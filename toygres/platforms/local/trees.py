@@ -25,7 +25,7 @@ def remove(path: Path) -> list[str]:
     except OSError as failed:
         return [f"{path}: {failed.strerror}"]
     try:
-        walk = _Walk(os.fstat(parent).st_dev if not path.is_dir() else path.lstat().st_dev)
+        walk = _Walk(_device(parent, path.name))
         walk.delete(parent, path.name, path, 0)
         return walk.left
     finally:
@@ -75,9 +75,18 @@ class _Walk:
             os.close(folder)
 
 
+def _device(parent: int, name: str) -> int:
+    try:
+        return os.stat(name, dir_fd=parent, follow_symlinks=False).st_dev
+    except OSError:
+        # Whoever deletes it meets the same, and tells it.
+        return 0
+
+
 def _open(parent: int, name: str) -> int:
     """The folder, opened, and ours to change: one of our own that was made read-only is made writable again."""
     found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    if found.st_uid == os.geteuid() and found.st_mode & 0o700 != 0o700:
+    # Root needs no mode, and mustn't be led elsewhere by a tenant who is quick.
+    if found.st_uid == os.geteuid() != 0 and found.st_mode & 0o700 != 0o700:
         os.chmod(name, 0o700, dir_fd=parent)
     return os.open(name, _FOLDER, dir_fd=parent)
