@@ -14,6 +14,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from ports import reserved_block
 from psycopg import sql
 from xdist.scheduler import LoadScopeScheduling
@@ -24,6 +26,10 @@ for _name in [
 ]:
     if not _name.startswith("TOYGRES_TEST_"):
         del os.environ[_name]
+
+# How long an example takes says nothing on a machine that others use as well.
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("patient")
 
 # Before anything imports them, wherever a run begins to collect.
 pytest.register_assert_rewrite("faults.scene", "faults.acts", "stateful.machine", "stateful.invariants")
