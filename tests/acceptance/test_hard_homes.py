@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -175,8 +175,11 @@ def small_disk() -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
+    """Write until nothing more fits, whatever others write meanwhile."""
     filler = folder / "filler"
-    filler.write_bytes(b"x" * shutil.disk_usage(folder).free)
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 65_536)
     return filler
 
 
