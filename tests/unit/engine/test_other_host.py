@@ -68,16 +68,6 @@ def test_neither_health_checks_nor_starts_are_taken_from_those_who_can(
     assert revival.consider_all(other.services) == []
 
 
-def test_a_health_check_that_lies_ahead_is_due_since_the_clock_was_set_back(driver: Driver) -> None:
-    order = driver.order()
-    driver.drain(order.operation.id)
-    store = driver.services.store
-    assert instances.take_due_for_check(store, ["memory"], 30, 5) == [order.instance.id]
-    driver.shift_clock(-3600)
-    assert instances.take_due_for_check(store, ["memory"], 30, 5) == [order.instance.id]
-    assert instances.take_due_for_check(store, ["memory"], 30, 5) == []
-
-
 def _known(kind: str, place: str) -> MemoryPlatform:
     """A platform of this kind called as its kind is."""
     found = MemoryPlatform(name=kind, kind=kind)
