@@ -93,11 +93,12 @@ class Isolated(Stack):
         lines = [
             f"mount --bind {self.merged} {self.root}",
             f"mount -o remount,bind,ro {self.root}",
-            *(f"mount --bind -o ro {path} {self.root}{path}" for path in _seen()),
             f"mount -t proc proc {self.root}/proc",
             f"mount --rbind /dev {self.root}/dev",
             f"mount -t tmpfs -o mode=1777,size={service.get('shm_size', '64m')} tmpfs {self.root}/dev/shm",  # noqa: S108
             *(f"mount -t tmpfs -o {options} tmpfs {self.root}{target}" for target, options in temporary(service)),
+            # After those, since they may lie below /tmp.
+            *(f"mkdir -p {self.root}{path} && mount --bind -o ro {path} {self.root}{path}" for path in _seen()),
             f"echo {service.get('hostname', secrets.token_hex(6))} >/proc/sys/kernel/hostname",
         ]
         for volume, target, read_only in mounts(service):
