@@ -77,7 +77,7 @@ def test_a_step_that_an_older_worker_does_not_know_is_run_by_a_newer_one(stack: 
     assert ended.state is OperationState.SUCCEEDED
     assert [step.attempts for step in ended.steps] == [1] * STEPS
     assert older.poll() is None
-    assert stack.log_of(older).count("unregistered task") < 10, "the sweep backs off"
+    assert stack.log_of(older).count("unregistered task") < 20, "nothing publishes it again and again"
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from making_stack import Stack, celery
 from tests.integration.conftest import Gates
 from toygres.domain.operation import OperationState, StepState
 from toygres.domain.records import OperationRecord
-from toygres.errors import CauseCode
 
 PATIENCE = 60
 
@@ -72,19 +71,3 @@ def test_a_hung_step_that_wakes_late_in_a_worker_that_went_on_changes_nothing(st
     assert '"attempt": 1' in stack.await_line(stack.name_of(worker), '"outcome": "dropped"')
     assert stack.once(operation, lambda found: True) == ended
     assert worker.poll() is None
-
-
-def test_servers_that_end_with_their_worker_are_stopped_properly_though_a_step_runs_on(
-    stack: Stack, gates: Gates
-) -> None:
-    worker = stack.start_worker(ODD_GATES=str(gates.folder), TOYGRES_SERVERS_END_WITH_WORKER="true")
-    created = stack.create()
-    assert created.state is OperationState.SUCCEEDED, created.cause
-    gates.shut("apply_credentials")
-    stack.once(stack.order("other"), _credentials_run)
-    worker.terminate()
-    assert worker.wait(timeout=2 * PATIENCE) == 0
-    left = stack.instance_of(created)
-    assert left.available.cause.code is CauseCode.SHUT_DOWN
-    said = stack.services.platform("local").evidence(left)
-    assert "database system is shut down" in said[-1], said

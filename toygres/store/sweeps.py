@@ -15,12 +15,13 @@ _MARGIN_SECONDS = 1.0
 
 # The queue is first in, first out: what was published before its oldest message has been taken or lost, so
 # only that is published again. Publishing comes a little after the statement that notes it, which is the margin.
-# A time that lies far ahead is a clock that stepped back, and due as well.
+# A time that lies far ahead is a clock that stepped back, and due as well. What nobody claims, though it was taken,
+# may have gone to an older worker that doesn't know the step: it is published steadily, for the next one.
 # Two subqueries with a range each: the plan reads only what is due off the index, whatever else is open.
 _OPEN = "SELECT id FROM toygres.operations WHERE ended_at IS NULL AND owner IS NULL"
 _SWEEP = f"""
 UPDATE toygres.operations o SET
-    due_at = toygres.toygres_now() + make_interval(secs => least(15, :grace * 2 ^ least(o.unclaimed, 5))),
+    due_at = toygres.toygres_now() + make_interval(secs => :grace * least(o.unclaimed + 1, 2)),
     unclaimed = o.unclaimed + 1
 WHERE o.id = ANY(
     ARRAY({_OPEN} AND due_at <= least(

@@ -62,9 +62,7 @@ def test_with_an_empty_queue_all_that_is_due_is_published(store: Store, now: flo
     assert _taken(store, None) == due
 
 
-def test_what_nobody_claims_is_published_ever_more_seldom_and_at_least_every_15_seconds(
-    store: Store, now: float
-) -> None:
+def test_what_nobody_claims_is_published_again_after_three_seconds_and_then_every_six(store: Store, now: float) -> None:
     _ordered(store, now - 1)
     pauses = []
     for _ in range(8):
@@ -73,9 +71,8 @@ def test_what_nobody_claims_is_published_ever_more_seldom_and_at_least_every_15_
         assert row is not None
         pauses.append(round(float(row.seconds)))
         store.run("UPDATE toygres.operations SET due_at = toygres.toygres_now()")
-    assert pauses == sorted(pauses)
-    assert pauses[0] == round(_GRACE)
-    assert set(pauses[4:]) == {15}
+    # Not ever more seldom: each time it may go to an older worker again, which doesn't know the step.
+    assert pauses == [round(_GRACE)] + [round(2 * _GRACE)] * 7
 
 
 def test_a_claim_makes_the_sweep_quick_again(store: Store, now: float) -> None:
