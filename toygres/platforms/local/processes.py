@@ -68,12 +68,14 @@ def all_of(layout: Layout) -> list[psutil.Process]:
 
 def by_instance(layouts: Sequence[Layout]) -> dict[UUID, list[psutil.Process]]:
     """Every process of each of these instances that has any: one look at all that run, however many there are."""
+
+    def whose(process: psutil.Process) -> Layout | None:
+        return next((layout for layout in layouts if _is_any(process, layout)), None)
+
     found: dict[UUID, list[psutil.Process]] = {}
-    for process in _owned(layouts[0].place) if layouts else ():
-        for layout in layouts:
-            if _is_any(process, layout):
-                found.setdefault(layout.id, []).append(process)
-                break
+    for process in _all(layouts[0].place, lambda process: whose(process) is not None) if layouts else ():
+        if layout := whose(process):
+            found.setdefault(layout.id, []).append(process)
     return found
 
 
@@ -155,16 +157,17 @@ def _held(process: psutil.Process) -> Iterator[Callable[[signal.Signals], None]]
 
 
 def _all(place: Place, chosen: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    return [process for process in _owned(place) if chosen(process)]
+    """The living processes of the servers' user that are chosen."""
+    return [
+        process for process in psutil.process_iter() if _may_own(place, process.pid) and _fits(process, place, chosen)
+    ]
 
 
-def _owned(place: Place) -> Iterator[psutil.Process]:
-    for process in psutil.process_iter():
-        if not _may_own(place, process.pid):
-            continue
-        with suppress(psutil.Error, OSError), process.oneshot():
-            if _lives(process, place):
-                yield process
+def _fits(process: psutil.Process, place: Place, chosen: Callable[[psutil.Process], bool]) -> bool:
+    # In this order: most are servers' own processes, which their titles rule out at once.
+    with suppress(psutil.Error, OSError), process.oneshot():
+        return chosen(process) and _lives(process, place)
+    return False
 
 
 def _may_own(place: Place, pid: int) -> bool:
