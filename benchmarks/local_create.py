@@ -68,7 +68,12 @@ def run(options: Namespace) -> Report:
             Figure("the spare is there again after `ready`", _median_ms(ours.refills), "ms"),
             Figure("creates that took no spare", ours.not_taken),
         ),
-        tables=(ours.parts("with a spare folder"), copying.parts("without spares"), floor.parts()),
+        tables=(
+            ours.parts("with a spare folder"),
+            ours.parts_at_once(options.at_once),
+            copying.parts("without spares"),
+            floor.parts(),
+        ),
         notes=("Medians; a pair is one floor and one create, the first of which changes with each pair.",),
     )
 
@@ -122,6 +127,7 @@ class Ours:
         self._place = place.find(home)
         self._kept = spares_kept
         self._creates: list[Ordered] = []
+        self._at_once: list[Ordered] = []
         self.refills: list[float] = []
         self.not_taken = 0
         self._await_spares()
@@ -141,19 +147,20 @@ class Ours:
     def many(self, count: int) -> float:
         """Seconds for so many that are ordered together."""
         names = [f"m{number}" for number in range(count)]
-        seconds = self._orders.create_at_once(names)
+        created = self._orders.create_at_once(names)
         self._await_spares()
+        self._at_once += created
         self._clear(names)
-        return seconds
+        return max(each.seconds for each in created)
 
     def parts(self, title: str) -> Table:
-        """Where our time goes."""
-        columns = list(zip(*(created.parts() for created in self._creates), strict=True))
-        rows = tuple(
-            (parts[0][0], _median_ms([waited for _, waited, _ in parts]), _median_ms([worked for *_, worked in parts]))
-            for parts in columns
-        )
-        return Table(f"Parts of a create {title}, medians", ("part", "waited ms", "worked ms"), rows)
+        """Where our time goes, one at a time."""
+        return _parts(f"Parts of a create {title}, medians", self._creates)
+
+    def parts_at_once(self, count: int) -> Table:
+        """Where it goes when so many are ordered together."""
+        # Who is told last was followed last: the end of the others says nothing.
+        return _parts(f"Parts of {count} creates at once, medians", self._at_once, but_the_last=1)
 
     def _await_spares(self) -> None:
         """Return once the spares are there again: the floor mustn't be slowed by their making."""
@@ -174,6 +181,15 @@ def _figures(what: str, pairs: Pairs, scale: float, unit: str) -> tuple[Figure, 
         Figure(f"{what}: the floor", statistics.median(pairs.floor) * scale, unit),
         Figure(f"{what}: median of the pairs' ratios", pairs.median_of_ratios),
     )
+
+
+def _parts(title: str, creates: list[Ordered], but_the_last: int = 0) -> Table:
+    columns = list(zip(*(created.parts() for created in creates), strict=True))
+    rows = tuple(
+        (parts[0][0], _median_ms([waited for _, waited, _ in parts]), _median_ms([worked for *_, worked in parts]))
+        for parts in columns[: len(columns) - but_the_last]
+    )
+    return Table(title, ("part", "waited ms", "worked ms"), rows)
 
 
 def _median_ms(seconds: list[float]) -> float:

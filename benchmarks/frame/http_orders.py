@@ -68,14 +68,14 @@ class Orders:
         operation = self._followed(self._order(name))
         return Ordered(operation, began_at, time.perf_counter() - began)
 
-    def create_at_once(self, names: list[str]) -> float:
-        """Order all of them together; the seconds until the last is ready."""
-        began = time.perf_counter()
+    def create_at_once(self, names: list[str]) -> list[Ordered]:
+        """Order all of them together; returns once the last is ready, whose seconds are the longest."""
+        began_at, began = time.time(), time.perf_counter()
         with ThreadPoolExecutor(len(names)) as pool:
             ordered = list(pool.map(self._order, names))
-        for operation in ordered:
-            self._followed(operation)
-        return time.perf_counter() - began
+        return [
+            Ordered(self._followed(operation), began_at, time.perf_counter() - began) for operation in ordered
+        ]
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete instances; returns once they are gone."""
