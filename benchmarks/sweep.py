@@ -20,7 +20,8 @@ _OPEN = (10, 1_000, 100_000)
 _FILL = """
 WITH made AS (
     INSERT INTO toygres.instances (id, project, name, platform, spec)
-    SELECT toygres.new_id(), 'default', 'i' || n, 'double', '{}' FROM generate_series(CAST(:first AS int), :last) n
+    SELECT toygres.new_id(), 'default', 'i' || n, 'double', '{}'
+    FROM generate_series(CAST(%(first)s AS int), %(last)s) n
     RETURNING id
 )
 INSERT INTO toygres.operations (id, project, instance_id, kind, gives, gives_failed, gives_cancelled, nsteps,

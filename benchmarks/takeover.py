@@ -95,7 +95,7 @@ def _all_held(services: Services) -> Callable[[], bool]:
 
 def _all_claimed_since(services: Services, operations: list[UUID], began: float) -> Callable[[], bool]:
     claimed = """SELECT count(DISTINCT operation_id) AS n FROM toygres.events
-                 WHERE kind = 'step_claimed' AND at > to_timestamp(:began) AND operation_id = ANY(:operations)"""
+                 WHERE kind = 'step_claimed' AND at > to_timestamp(%(began)s) AND operation_id = ANY(%(operations)s)"""
     values = {"began": began, "operations": operations}
     return lambda: (row := services.store.one(claimed, **values)) is not None and row.n == len(operations)
 
@@ -103,7 +103,7 @@ def _all_claimed_since(services: Services, operations: list[UUID], began: float)
 def _first_claim(services: Services, operation: UUID, began: float) -> float:
     row = services.store.one(
         """SELECT extract(epoch FROM min(at))::float AS at FROM toygres.events
-           WHERE kind = 'step_claimed' AND at > to_timestamp(:began) AND operation_id = :operation""",
+           WHERE kind = 'step_claimed' AND at > to_timestamp(%(began)s) AND operation_id = %(operation)s""",
         began=began,
         operation=operation,
     )

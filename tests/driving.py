@@ -83,5 +83,5 @@ class Driver:
     def shift_clock(self, seconds: float) -> None:
         """Move the DB's clock, the only one that decides."""
         self.services.store.run(
-            "UPDATE toygres.clock SET shift = shift + make_interval(secs => :seconds)", seconds=seconds
+            "UPDATE toygres.clock SET shift = shift + make_interval(secs => %(seconds)s)", seconds=seconds
         )

@@ -56,7 +56,7 @@ class World:
 
     def shift(self, seconds: float) -> None:
         """Let time pass."""
-        self.store.run("UPDATE toygres.clock SET shift = shift + make_interval(secs => :s)", s=seconds)
+        self.store.run("UPDATE toygres.clock SET shift = shift + make_interval(secs => %(s)s)", s=seconds)
 
     def kill(self, worker: Driver) -> None:
         """What others do once they see that a worker is gone: forget it, and free what it held."""
@@ -66,7 +66,7 @@ class World:
     def beat(self, worker: Driver) -> None:
         """A worker's pulse: it is seen, and lets go of what it has forgotten."""
         self.store.run(
-            "UPDATE toygres.workers SET seen_at = toygres.toygres_now() WHERE id = :id", id=worker.engine.worker_id
+            "UPDATE toygres.workers SET seen_at = toygres.toygres_now() WHERE id = %(id)s", id=worker.engine.worker_id
         )
         claims.free_forgotten(self.store, worker.engine.worker_id, worker.engine.held.now(), LOST)
 
@@ -91,8 +91,6 @@ def made_world(database_url: str) -> Iterator[World]:
     home = Home(folder / "home")
     home.make()
     store = Store(database_url)
-    # Here the DB never goes away, and asking it before each statement takes as long as the statement.
-    store._engine.pool._pre_ping = False
     platform = MemoryPlatform(name=NAME, offer=replace(OFFER, ports=None))
     try:
         store.run(_STAND_STILL)

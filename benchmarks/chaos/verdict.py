@@ -21,7 +21,7 @@ _LOOK_SECONDS = 0.2
 _GONE = (InstanceState.DELETED, InstanceState.FAILED)
 _NEXT_CLAIM = """
 SELECT extract(epoch FROM min(at))::float AS at FROM toygres.events
-WHERE operation_id = :operation AND kind = 'step_claimed' AND at > to_timestamp(:after)
+WHERE operation_id = %(operation)s AND kind = 'step_claimed' AND at > to_timestamp(%(after)s)
 """
 _DONE_TWICE = """
 SELECT operation_id::text AS operation, step, count(*) AS n FROM toygres.events

@@ -73,9 +73,7 @@ class Orders:
         began_at, began = time.time(), time.perf_counter()
         with ThreadPoolExecutor(len(names)) as pool:
             ordered = list(pool.map(self._order, names))
-        return [
-            Ordered(self._followed(operation), began_at, time.perf_counter() - began) for operation in ordered
-        ]
+        return [Ordered(self._followed(operation), began_at, time.perf_counter() - began) for operation in ordered]
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete instances; returns once they are gone."""

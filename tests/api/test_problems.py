@@ -14,6 +14,7 @@ import pytest
 import structlog
 from apiflask import APIFlask
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.api.conftest import Program
 from tests.conftest import MetadataServer
@@ -106,7 +107,7 @@ def test_an_error_inside_keeps_the_password_out_of_the_logs(
 def test_without_the_metadata_db_the_api_is_unavailable_and_says_when_to_come_back(
     program: Program, services: Services, metadata_server: MetadataServer
 ):
-    name = services.store.url.database or ""
+    name = str(conninfo_to_dict(services.store.conninfo)["dbname"])
     with psycopg.connect(metadata_server.url, autocommit=True) as connection:
         connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))

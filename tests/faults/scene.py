@@ -115,7 +115,7 @@ class Scene:
     def limit(self) -> float:
         """Seconds after which any attempt of the row has lost its claim."""
         found = self.world.store.one(
-            "SELECT max(limit_seconds) AS most FROM toygres.steps WHERE operation_id = :id", id=self.operation
+            "SELECT max(limit_seconds) AS most FROM toygres.steps WHERE operation_id = %(id)s", id=self.operation
         )
         assert found is not None
         return float(found.most) + 1

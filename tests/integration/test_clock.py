@@ -24,7 +24,7 @@ time.time = lambda: _right() + float(_wrong_by.read_text())
 def shift(stack: Stack, hours: float) -> None:
     """Set the metadata DB's clock."""
     stack.services.store.run(
-        "UPDATE toygres.clock SET shift = shift + make_interval(secs => :seconds)", seconds=hours * HOURS
+        "UPDATE toygres.clock SET shift = shift + make_interval(secs => %(seconds)s)", seconds=hours * HOURS
     )
 
 

@@ -55,7 +55,7 @@ def test_a_worker_that_lost_a_quarter_of_its_slots_leaves_and_names_the_steps(st
 
 def _order_hung(stack: Stack, name: str) -> UUID:
     operation = stack.order(name, publish=False)
-    stack.services.store.run("UPDATE toygres.steps SET limit_seconds = 1 WHERE operation_id = :id", id=operation)
+    stack.services.store.run("UPDATE toygres.steps SET limit_seconds = 1 WHERE operation_id = %(id)s", id=operation)
     return operation
 
 

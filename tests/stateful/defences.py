@@ -14,8 +14,7 @@ import pytest
 import worlds
 from doubles import MemoryPlatform
 from driving import CALLER, STARTING
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from psycopg import IntegrityError
 from stateful.attempts import stop_here
 from stateful.invariants import Violated, require
 from stateful.machine import Machine, io_error, refusal
@@ -70,7 +69,7 @@ def _replaced(owner: object, name: str, value: object) -> Without:
 
 @contextlib.contextmanager
 def _no_index(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(instances, "_SERIALISE", "SELECT CAST(:id AS text)")
+    monkeypatch.setattr(instances, "_SERIALISE", "SELECT CAST(%(id)s AS text)")
     world.store.run("DROP INDEX toygres.operations_one_open")
     try:
         yield
@@ -290,7 +289,7 @@ def _abandoned_while_a_delete_is_ordered(m: Machine) -> None:
     row = m.open(0)
     values = {"operation": row.id, "fence": row.fence, "worker": None, "actor": "sweep", "cleanup": ids.new()}
     with m.world.store.transaction() as connection:
-        connection.execute(text(turns._ABANDON), {**values, "cause": "null", "leftovers": '["storage"]'})
+        connection.execute(turns._ABANDON, {**values, "cause": "null", "leftovers": '["storage"]'})
         other = _meanwhile(m, lambda: m.request("delete", 0))
     other.join()
     require(m.open(0).kind == "delete", "a delete that was ordered isn't there", m.open(0))
@@ -298,11 +297,11 @@ def _abandoned_while_a_delete_is_ordered(m: Machine) -> None:
 
 _HOLDER = "(o.owner IS NULL OR o.lease_until < toygres.toygres_now())"
 _CANCEL = "(o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')"
-_FENCE = "o.fence = :fence AND "
+_FENCE = "o.fence = %(fence)s AND "
 _BEGUN = "s.undo IS NOT NULL AND s.undoes IS NULL AND s.first_claimed_at IS NOT NULL"
 _AHEAD = f"OR o.not_before > toygres.toygres_now() + {claims.AHEAD}"
-_PER_INSTANCE = "1 + coalesce((SELECT max(fence) FROM toygres.operations WHERE instance_id = :instance_id), 0)"
-_ALIVE = "EXISTS (SELECT FROM toygres.workers w WHERE w.id = :worker)"
+_PER_INSTANCE = "1 + coalesce((SELECT max(fence) FROM toygres.operations WHERE instance_id = %(instance_id)s), 0)"
+_ALIVE = "EXISTS (SELECT FROM toygres.workers w WHERE w.id = %(worker)s)"
 
 DEFENCES = (
     Defence(
@@ -368,7 +367,7 @@ DEFENCES = (
     ),
     Defence(
         "a wake that comes while a step runs is counted",
-        _cut((claims, "_PARK", "o.wakes = :wakes", "true"), (claims, "_PARK", "wakes <> :wakes", "false")),
+        _cut((claims, "_PARK", "o.wakes = %(wakes)s", "true"), (claims, "_PARK", "wakes <> %(wakes)s", "false")),
         _a_wake_while_it_looks,
     ),
     Defence(
@@ -399,7 +398,7 @@ DEFENCES = (
     ),
     Defence(
         "an address is recorded only by who holds the claim",
-        _cut((instances, "_ENDPOINT", "AND o.fence = :fence AND o.owner IS NOT NULL AND o.ended_at IS NULL", "")),
+        _cut((instances, "_ENDPOINT", "AND o.fence = %(fence)s AND o.owner IS NOT NULL AND o.ended_at IS NULL", "")),
         _an_endpoint_told_late,
     ),
     Defence("an instance has one open operation, by the requests' lock and an index", _no_index, _two_requests_at_once),

@@ -22,7 +22,8 @@ SELECT o.*, toygres.toygres_now() AS now, (
 FROM toygres.operations o ORDER BY o.id
 """
 _EVENTS = """
-SELECT count(*) AS n, md5(string_agg(md5(e::text), '' ORDER BY e.position) FILTER (WHERE e.position <= :upto)) AS old,
+SELECT count(*) AS n,
+       md5(string_agg(md5(e::text), '' ORDER BY e.position) FILTER (WHERE e.position <= %(upto)s)) AS old,
        md5(string_agg(md5(e::text), '' ORDER BY e.position)) AS hash, max(e.position) AS last
 FROM toygres.events e
 """

@@ -359,7 +359,7 @@ class Machine(RuleBasedStateMachine):
     def _row(self, operation: UUID) -> Any:
         return self.world.store.one(
             """SELECT o.*, s.name AS current, toygres.toygres_now() AS now FROM toygres.operations o
-               LEFT JOIN toygres.steps s ON s.operation_id = o.id AND s.position = o.cursor WHERE o.id = :id""",
+               LEFT JOIN toygres.steps s ON s.operation_id = o.id AND s.position = o.cursor WHERE o.id = %(id)s""",
             id=operation,
         )
 
@@ -373,7 +373,7 @@ class Machine(RuleBasedStateMachine):
         require(not cancelled, "a step began of an operation that was told to cancel", before)
         pause = before.not_before - before.now if before.not_before else timedelta(0)
         require(pause <= timedelta(0) or pause > _FAR_AHEAD, "a step began before its pause was over", before)
-        alive = self.world.store.one("SELECT id FROM toygres.workers WHERE id = :id", id=attempt.worker_id)
+        alive = self.world.store.one("SELECT id FROM toygres.workers WHERE id = %(id)s", id=attempt.worker_id)
         require(alive, "a worker that was taken for dead began a step", attempt.worker_id)
 
     def _holds(self, attempt: Attempt) -> bool:

@@ -39,7 +39,7 @@ def ordered(services: Services, name: str = "demo") -> UUID:
 def without_password(services: Services) -> UUID:
     """An order whose password is gone."""
     operation = ordered(services, "bare")
-    services.store.run("DELETE FROM toygres.credentials WHERE operation_id = :id", id=operation)
+    services.store.run("DELETE FROM toygres.credentials WHERE operation_id = %(id)s", id=operation)
     return operation
 
 

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
 from toygres.domain.instance import Instance
 from toygres.errors import Cause
 from toygres.store import instances
-from toygres.store.session import Store
+from toygres.store.session import Row, Store
 
 # Seconds after which the sweep publishes what an event or a message should have carried on.
 GRACE_SECONDS = 3.0
@@ -88,19 +86,19 @@ EVENT = """
 _CLAIM = f"""
 WITH claimed AS (
     UPDATE toygres.operations o SET
-        fence = o.fence + 1, owner = :worker, claimed_at = toygres.toygres_now(),
+        fence = o.fence + 1, owner = %(worker)s, claimed_at = toygres.toygres_now(),
         lease_until = toygres.toygres_now() + make_interval(secs => s.limit_seconds),
         due_at = toygres.toygres_now() + make_interval(secs => s.limit_seconds),
         unclaimed = 0, not_before = NULL, revision = o.revision + 1,
         started_at = coalesce(o.started_at, toygres.toygres_now()),
         state = CASE WHEN o.outcome = 'succeeded' THEN 'running' ELSE 'undoing' END
     FROM toygres.steps s
-    WHERE o.id = :operation AND s.operation_id = o.id AND s.position = o.cursor AND s.name = :step
+    WHERE o.id = %(operation)s AND s.operation_id = o.id AND s.position = o.cursor AND s.name = %(step)s
       AND o.ended_at IS NULL AND (o.owner IS NULL OR o.lease_until < toygres.toygres_now())
       AND (o.not_before IS NULL OR o.not_before <= toygres.toygres_now()
            OR o.not_before > toygres.toygres_now() + {AHEAD})
       AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
-      AND EXISTS (SELECT FROM toygres.workers w WHERE w.id = :worker)
+      AND EXISTS (SELECT FROM toygres.workers w WHERE w.id = %(worker)s)
     RETURNING o.*
 ), step AS (
     UPDATE toygres.steps s SET
@@ -114,8 +112,8 @@ WITH claimed AS (
 ), event AS ({
     EVENT.format(
         source="claimed",
-        step="CAST(:step AS text)",
-        actor="'worker:' || :worker",
+        step="CAST(%(step)s AS text)",
+        actor="'worker:' || %(worker)s",
         kind="'step_claimed'",
         data="jsonb_build_object('fence', o.fence, 'attempt', (SELECT attempts FROM step))",
     )
@@ -127,7 +125,9 @@ FROM claimed o CROSS JOIN step JOIN toygres.instances i ON i.id = o.instance_id
 """
 
 # Whoever writes must still hold the claim that it was given.
-_HOLDS = "o.id = :operation AND o.cursor = :position AND o.fence = :fence AND o.owner = :worker AND o.ended_at IS NULL"
+_HOLDS = """
+    o.id = %(operation)s AND o.cursor = %(position)s AND o.fence = %(fence)s AND o.owner = %(worker)s
+    AND o.ended_at IS NULL"""
 _LET_GO = "owner = NULL, claimed_at = NULL, lease_until = NULL, revision = o.revision + 1"
 _WORKED = "s.worked + (toygres.toygres_now() - coalesce(s.claimed_at, toygres.toygres_now()))"
 
@@ -136,7 +136,7 @@ WITH finished AS (
     UPDATE toygres.operations o SET
         {_LET_GO}, cursor = o.cursor + 1,
         due_at = CASE WHEN o.cursor + 1 = o.nsteps AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
-                      THEN NULL ELSE toygres.toygres_now() + make_interval(secs => :grace) END,
+                      THEN NULL ELSE toygres.toygres_now() + make_interval(secs => %(grace)s) END,
         ended_at = CASE WHEN o.cursor + 1 = o.nsteps AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
                         THEN toygres.toygres_now() END,
         state = CASE WHEN o.cursor + 1 = o.nsteps AND (o.cancel_requested_at IS NULL OR o.outcome <> 'succeeded')
@@ -160,7 +160,7 @@ WITH finished AS (
     EVENT.format(
         source="finished",
         step="(SELECT name FROM step)",
-        actor="'worker:' || :worker",
+        actor="'worker:' || %(worker)s",
         kind="CASE WHEN o.ended_at IS NULL THEN 'step_done' ELSE 'operation_ended' END",
         data="jsonb_build_object('state', o.state)",
     )
@@ -176,28 +176,29 @@ WITH parked AS (
         {_LET_GO}, state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END,
         due_at = least(
             toygres.toygres_now()
-                + make_interval(secs => CASE WHEN o.wakes = :wakes THEN :later * (1 + random()) ELSE 0 END),
-            CASE WHEN :bounded THEN s.first_claimed_at + make_interval(secs => s.within_seconds) END, o.deadline_at)
+                + make_interval(secs => CASE WHEN o.wakes = %(wakes)s THEN %(later)s * (1 + random()) ELSE 0 END),
+            CASE WHEN %(bounded)s THEN s.first_claimed_at + make_interval(secs => s.within_seconds) END, o.deadline_at)
     FROM toygres.steps s
     WHERE {_HOLDS} AND s.operation_id = o.id AND s.position = o.cursor
-      AND (s.within_seconds IS NULL OR NOT :bounded
+      AND (s.within_seconds IS NULL OR NOT %(bounded)s
            OR s.first_claimed_at + make_interval(secs => s.within_seconds) > toygres.toygres_now())
     RETURNING o.*, s.cause AS last_cause
 ), step AS (
     UPDATE toygres.steps s SET
         state = 'waiting', attempts = s.attempts - 1, looks = s.looks + 1, worked = {_WORKED}, claimed_at = NULL,
-        cause = CAST(:cause AS jsonb)
+        cause = CAST(%(cause)s AS jsonb)
     FROM parked o WHERE s.operation_id = o.id AND s.position = o.cursor RETURNING s.name
 ), event AS ({
     EVENT.format(
         source="parked",
         step="(SELECT name FROM step)",
-        actor="'worker:' || :worker",
+        actor="'worker:' || %(worker)s",
         kind="'step_waiting'",
-        data="CAST(:cause AS jsonb)",
+        data="CAST(%(cause)s AS jsonb)",
     )
-} WHERE o.last_cause IS DISTINCT FROM CAST(:cause AS jsonb))
-SELECT false AS ended, cancel_requested_at IS NOT NULL AND outcome = 'succeeded' AS cancelled, wakes <> :wakes AS woken
+} WHERE o.last_cause IS DISTINCT FROM CAST(%(cause)s AS jsonb))
+SELECT false AS ended, cancel_requested_at IS NOT NULL AND outcome = 'succeeded' AS cancelled,
+       wakes <> %(wakes)s AS woken
 FROM parked
 """
 
@@ -205,19 +206,20 @@ _TRY_LATER = f"""
 WITH failed AS (
     UPDATE toygres.operations o SET
         {_LET_GO}, state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END,
-        due_at = least(toygres.toygres_now() + make_interval(secs => :later), o.deadline_at),
-        not_before = least(toygres.toygres_now() + make_interval(secs => :later), o.deadline_at)
+        due_at = least(toygres.toygres_now() + make_interval(secs => %(later)s), o.deadline_at),
+        not_before = least(toygres.toygres_now() + make_interval(secs => %(later)s), o.deadline_at)
     WHERE {_HOLDS} RETURNING o.*
 ), step AS (
-    UPDATE toygres.steps s SET state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(:cause AS jsonb)
+    UPDATE toygres.steps s SET
+        state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(%(cause)s AS jsonb)
     FROM failed o WHERE s.operation_id = o.id AND s.position = o.cursor RETURNING s.name
 ), event AS ({
     EVENT.format(
         source="failed",
         step="(SELECT name FROM step)",
-        actor="'worker:' || :worker",
+        actor="'worker:' || %(worker)s",
         kind="'attempt_failed'",
-        data="CAST(:cause AS jsonb)",
+        data="CAST(%(cause)s AS jsonb)",
     )
 })
 SELECT false AS ended, cancel_requested_at IS NOT NULL AND outcome = 'succeeded' AS cancelled FROM failed
@@ -226,13 +228,14 @@ SELECT false AS ended, cancel_requested_at IS NOT NULL AND outcome = 'succeeded'
 _HAND_BACK = f"""
 WITH handed AS (
     UPDATE toygres.operations o SET
-        {_LET_GO}, due_at = toygres.toygres_now() + make_interval(secs => :later),
-        not_before = toygres.toygres_now() + make_interval(secs => :later),
+        {_LET_GO}, due_at = toygres.toygres_now() + make_interval(secs => %(later)s),
+        not_before = toygres.toygres_now() + make_interval(secs => %(later)s),
         state = CASE WHEN o.outcome = 'succeeded' THEN 'waiting' ELSE 'undoing' END
     WHERE {_HOLDS} RETURNING o.*
 )
 UPDATE toygres.steps s SET
-    state = 'waiting', attempts = s.attempts - 1, worked = {_WORKED}, claimed_at = NULL, cause = CAST(:cause AS jsonb)
+    state = 'waiting', attempts = s.attempts - 1, worked = {_WORKED}, claimed_at = NULL,
+    cause = CAST(%(cause)s AS jsonb)
 FROM handed o WHERE s.operation_id = o.id AND s.position = o.cursor
 """
 
@@ -259,11 +262,11 @@ WITH lost AS MATERIALIZED (
     FROM pause WHERE o.id = pause.id RETURNING o.*, pause.step
 ), step AS (
     UPDATE toygres.steps s SET
-        state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(:cause AS jsonb),
+        state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(%(cause)s AS jsonb),
         attempts = s.attempts - {{forgiven}}
     FROM freed o WHERE s.operation_id = o.id AND s.position = o.cursor
 ), event AS ({
-    EVENT.format(source="freed", step="o.step", actor="'sweep'", kind="'claim_lost'", data="CAST(:cause AS jsonb)")
+    EVENT.format(source="freed", step="o.step", actor="'sweep'", kind="'claim_lost'", data="CAST(%(cause)s AS jsonb)")
 })
 SELECT id FROM freed
 """
@@ -337,15 +340,15 @@ def free_forgotten(store: Store, worker: int, held: Collection[UUID], cause: Cau
 
     `held` must have been read after the worker's last beat: what was claimed since then isn't judged.
     """
-    lost = """o.owner = :worker AND o.id <> ALL(:held)
-        AND o.claimed_at < (SELECT w.seen_at FROM toygres.workers w WHERE w.id = :worker)"""
+    lost = """o.owner = %(worker)s AND o.id <> ALL(%(held)s)
+        AND o.claimed_at < (SELECT w.seen_at FROM toygres.workers w WHERE w.id = %(worker)s)"""
     statement = _FREE.format(lost=lost, forgiven=1)
     return [row.id for row in store.all(statement, worker=worker, held=list(held), cause=_json(cause))]
 
 
 def free_all_of(store: Store, worker: int, cause: Cause) -> list[UUID]:
     """Take away all that a worker holds which says that it stops; none of it counts as an attempt."""
-    statement = _FREE.format(lost="o.owner = :worker", forgiven=1)
+    statement = _FREE.format(lost="o.owner = %(worker)s", forgiven=1)
     return [row.id for row in store.all(statement, worker=worker, cause=_json(cause))]
 
 
@@ -358,10 +361,10 @@ def _match(held: Claim) -> dict[str, Any]:
     }
 
 
-def _ending(row: Row[Any] | None) -> Ending | None:
+def _ending(row: Row | None) -> Ending | None:
     if row is None:
         return None
-    return Ending(ended=row.ended, cancelled=row.cancelled, woken=bool(row._mapping.get("woken", False)))
+    return Ending(ended=row.ended, cancelled=row.cancelled, woken=getattr(row, "woken", False))
 
 
 def _json(cause: Cause) -> str:

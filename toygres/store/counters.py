@@ -10,7 +10,7 @@ from toygres.store.session import Store
 FOUND_PARKED = "found_parked"
 
 _ADD = """
-INSERT INTO toygres.counters AS c (name, value) VALUES (:name, :many)
+INSERT INTO toygres.counters AS c (name, value) VALUES (%(name)s, %(many)s)
 ON CONFLICT (name) DO UPDATE SET value = c.value + excluded.value, last_at = toygres.toygres_now()
 """
 
@@ -32,7 +32,7 @@ def read(store: Store, name: str) -> Count:
     """The count so far."""
     row = store.one(
         """SELECT value, extract(epoch FROM toygres.toygres_now() - last_at)::float AS ago
-           FROM toygres.counters WHERE name = :name""",
+           FROM toygres.counters WHERE name = %(name)s""",
         name=name,
     )
     return Count(value=row.value, seconds_ago=row.ago) if row else Count(value=0, seconds_ago=None)

@@ -13,10 +13,10 @@ _AFTER = """
 SELECT CAST(CAST(xid AS text) AS bigint) AS xid, position, id, at, project, instance_id, operation_id, step, actor,
        kind, data
 FROM toygres.events
-WHERE (xid, position) > (CAST(CAST(:xid AS text) AS xid8), CAST(:position AS bigint))
-  AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND project = :project
-  AND (CAST(:instance AS uuid) IS NULL OR instance_id = :instance)
-ORDER BY xid, position LIMIT :limit
+WHERE (xid, position) > (CAST(CAST(%(xid)s AS text) AS xid8), CAST(%(position)s AS bigint))
+  AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND project = %(project)s
+  AND (CAST(%(instance)s AS uuid) IS NULL OR instance_id = %(instance)s)
+ORDER BY xid, position LIMIT %(limit)s
 """
 
 
@@ -26,4 +26,4 @@ def after(
     """The next events behind `place` (an event's own), oldest first, of one instance or of all."""
     xid, position = place
     rows = store.all(_AFTER, project=project, xid=str(xid), position=position, limit=limit, instance=instance)
-    return tuple(EventRecord(**row._mapping) for row in rows)
+    return tuple(EventRecord(**row._asdict()) for row in rows)

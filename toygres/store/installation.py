@@ -24,7 +24,7 @@ def key_check(store: Store) -> bytes | None:
 
 def set_key_check(store: Store, ciphertext: bytes) -> bool:
     """Record the first use of a key; False when another process was first."""
-    return store.run("UPDATE toygres.installation SET key_check = :c WHERE key_check IS NULL", c=ciphertext) > 0
+    return store.run("UPDATE toygres.installation SET key_check = %(c)s WHERE key_check IS NULL", c=ciphertext) > 0
 
 
 def meet_platform(store: Store, name: str, kind: str, found: str) -> str:
@@ -33,13 +33,13 @@ def meet_platform(store: Store, name: str, kind: str, found: str) -> str:
     Nothing is written when there is one. Raises Misconfigured when the name is another kind of platform's.
     """
     store.run(
-        """INSERT INTO toygres.platforms (name, kind, identity) VALUES (:name, :kind, :identity)
+        """INSERT INTO toygres.platforms (name, kind, identity) VALUES (%(name)s, %(kind)s, %(identity)s)
            ON CONFLICT (name) DO NOTHING""",
         name=name,
         kind=kind,
         identity=found,
     )
-    row = store.one("SELECT kind, identity FROM toygres.platforms WHERE name = :name", name=name)
+    row = store.one("SELECT kind, identity FROM toygres.platforms WHERE name = %(name)s", name=name)
     if row is None or row.kind != kind:
         raise Misconfigured(
             f"The platform {name!r} is of another kind than the one that this metadata DB knows under that name.",

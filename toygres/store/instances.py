@@ -7,18 +7,16 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
-from sqlalchemy.exc import IntegrityError
+from psycopg import IntegrityError
 
 from toygres.domain import ids
 from toygres.domain.instance import Availability, Endpoint, Instance, InstanceSpec, InstanceState
 from toygres.domain.names import is_name
 from toygres.domain.records import Page
 from toygres.errors import Cause, Conflict, NotFound
-from toygres.store.session import Store
+from toygres.store.session import Connection, Row, Store
 
 # Every query that joins other tables names the instances' one `i`.
 COLUMNS = """
@@ -31,13 +29,13 @@ COLUMNS = """
 # A name means the instance that holds it; when none does, the last one that failed, so that one sees why.
 _BY_NAME = f"""
 SELECT {COLUMNS} FROM toygres.instances i
-WHERE i.project = :project AND i.name = :name AND (i.state <> 'deleted' OR :even_deleted)
+WHERE i.project = %(project)s AND i.name = %(name)s AND (i.state <> 'deleted' OR %(even_deleted)s)
 ORDER BY i.released_at IS NULL DESC, i.id DESC LIMIT 1
 """
-_BY_ID = f"SELECT {COLUMNS} FROM toygres.instances i WHERE i.id = :id"
-_BY_ID_IN_PROJECT = f"{_BY_ID} AND i.project = :project"
+_BY_ID = f"SELECT {COLUMNS} FROM toygres.instances i WHERE i.id = %(id)s"
+_BY_ID_IN_PROJECT = f"{_BY_ID} AND i.project = %(project)s"
 # Not the row's own lock: steps lock an operation's row before its instance's, requests would the other way round.
-_SERIALISE = "SELECT pg_advisory_xact_lock(7400003, hashtext(CAST(:id AS text)))"
+_SERIALISE = "SELECT pg_advisory_xact_lock(7400003, hashtext(CAST(%(id)s AS text)))"
 _READY_AND_IDLE = f"""
 SELECT {COLUMNS} FROM toygres.instances i
 WHERE i.state = 'ready' AND NOT EXISTS (
@@ -46,45 +44,45 @@ WHERE i.state = 'ready' AND NOT EXISTS (
 _DUE = """
 UPDATE toygres.instances SET checked_at = toygres.toygres_now() WHERE id = ANY(ARRAY(
     SELECT i.id FROM toygres.instances i
-    WHERE i.state = 'ready' AND i.platform = ANY(:platforms)
+    WHERE i.state = 'ready' AND i.platform = ANY(%(platforms)s)
       -- A time ahead of now is a clock that stepped back.
       AND (i.checked_at IS NULL OR i.checked_at > toygres.toygres_now() + interval '5 seconds'
            OR i.checked_at < toygres.toygres_now()
-              - make_interval(secs => CASE WHEN i.available THEN :every ELSE :every_unavailable END))
+              - make_interval(secs => CASE WHEN i.available THEN %(every)s ELSE %(every_unavailable)s END))
       AND NOT EXISTS (SELECT FROM toygres.operations o WHERE o.instance_id = i.id AND o.ended_at IS NULL)
-    ORDER BY i.checked_at NULLS FIRST LIMIT :limit FOR UPDATE SKIP LOCKED))
+    ORDER BY i.checked_at NULLS FIRST LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 RETURNING id
 """
 _WITH_SERVERS = f"""
 SELECT {COLUMNS} FROM toygres.instances i
-WHERE i.platform = :platform AND i.state IN ('creating', 'ready') ORDER BY i.id
+WHERE i.platform = %(platform)s AND i.state IN ('creating', 'ready') ORDER BY i.id
 """
 _PAGE = f"""
 SELECT {COLUMNS} FROM toygres.instances i
-WHERE i.project = :project AND (CAST(:state AS text) IS NULL AND i.state <> 'deleted' OR i.state = :state)
-  AND (CAST(:before AS uuid) IS NULL OR i.id < :before)
-ORDER BY i.id DESC LIMIT :limit
+WHERE i.project = %(project)s AND (CAST(%(state)s AS text) IS NULL AND i.state <> 'deleted' OR i.state = %(state)s)
+  AND (CAST(%(before)s AS uuid) IS NULL OR i.id < %(before)s)
+ORDER BY i.id DESC LIMIT %(limit)s
 """
 _INSERT = """
 INSERT INTO toygres.instances (id, project, name, platform, spec, port)
-VALUES (:id, :project, :name, :platform, CAST(:spec AS jsonb), :port)
+VALUES (%(id)s, %(project)s, %(name)s, %(platform)s, CAST(%(spec)s AS jsonb), %(port)s)
 """
 _TAKE_UP_AGAIN = """
 UPDATE toygres.instances SET state = 'requested', released_at = NULL, port = NULL, endpoint = NULL, checked_at = NULL,
     available = false, available_since = NULL, available_cause = NULL, updated_at = toygres.toygres_now()
-WHERE id = :id AND state IN ('failed', 'deleted') AND released_at IS NOT NULL
+WHERE id = %(id)s AND state IN ('failed', 'deleted') AND released_at IS NOT NULL
 """
 _ENDPOINT = """
-UPDATE toygres.instances i SET endpoint = CAST(:endpoint AS jsonb), updated_at = toygres.toygres_now()
+UPDATE toygres.instances i SET endpoint = CAST(%(endpoint)s AS jsonb), updated_at = toygres.toygres_now()
 FROM toygres.operations o
-WHERE i.id = :id AND o.id = :operation AND o.fence = :fence AND o.owner IS NOT NULL AND o.ended_at IS NULL
+WHERE i.id = %(id)s AND o.id = %(operation)s AND o.fence = %(fence)s AND o.owner IS NOT NULL AND o.ended_at IS NULL
 """
 _AVAILABLE = """
 WITH changed AS (
-    UPDATE toygres.instances i SET available = :value, available_cause = CAST(:cause AS jsonb),
-        available_since = CASE WHEN i.available <> :value THEN toygres.toygres_now() ELSE i.available_since END,
+    UPDATE toygres.instances i SET available = %(value)s, available_cause = CAST(%(cause)s AS jsonb),
+        available_since = CASE WHEN i.available <> %(value)s THEN toygres.toygres_now() ELSE i.available_since END,
         updated_at = toygres.toygres_now()
-    WHERE i.id = :id AND i.state = 'ready' AND (i.available <> :value OR :new_cause)
+    WHERE i.id = %(id)s AND i.state = 'ready' AND (i.available <> %(value)s OR %(new_cause)s)
       AND NOT EXISTS (SELECT FROM toygres.operations o WHERE o.instance_id = i.id AND o.ended_at IS NULL)
     RETURNING i.*
 )
@@ -94,7 +92,7 @@ FROM changed
 """
 
 
-def from_row(row: Row[Any]) -> Instance:
+def from_row(row: Row) -> Instance:
     """The instance in a row that has COLUMNS."""
     spec = dict(row.spec)
     spec["parameters"] = MappingProxyType(dict(spec["parameters"]))
@@ -134,21 +132,20 @@ def get(store: Store, project: str, ref: str, *, even_deleted: bool = False) -> 
 
 def one_request_at_a_time(connection: Connection, instance_id: UUID) -> None:
     """Until this transaction ends, no other request about the instance goes on."""
-    connection.execute(text(_SERIALISE), {"id": instance_id})
+    connection.execute(_SERIALISE, {"id": instance_id})
 
 
 def reread(connection: Connection, found: Instance) -> Instance:
     """The same instance as it is now."""
-    return from_row(connection.execute(text(_BY_ID), {"id": found.id}).one())
+    return from_row(connection.execute(_BY_ID, {"id": found.id}).fetchone())
 
 
 def begin(connection: Connection, instance_id: UUID, state: InstanceState, cause: Cause) -> None:
     """What an operation makes of its instance while it runs; it can't be counted on as available."""
     connection.execute(
-        text(
-            """UPDATE toygres.instances SET state = :state, available = false, updated_at = toygres.toygres_now(),
-                 available_since = toygres.toygres_now(), available_cause = CAST(:cause AS jsonb) WHERE id = :id"""
-        ),
+        """UPDATE toygres.instances SET state = %(state)s, available = false, updated_at = toygres.toygres_now(),
+               available_since = toygres.toygres_now(), available_cause = CAST(%(cause)s AS jsonb)
+           WHERE id = %(id)s""",
         {"id": instance_id, "state": state.value, "cause": json.dumps(cause.to_json())},
     )
 
@@ -179,7 +176,7 @@ def insert(
     """Add the instance, without a port. Raises Conflict when the name is held."""
     with _holding_name(connection, project, name):
         connection.execute(
-            text(_INSERT),
+            _INSERT,
             {
                 "id": instance_id,
                 "project": project,
@@ -197,7 +194,7 @@ def take_up_again(connection: Connection, found: Instance) -> None:
     Raises Conflict when another has its name by now, or when it isn't such an instance.
     """
     with _holding_name(connection, found.project, found.name):
-        taken = connection.execute(text(_TAKE_UP_AGAIN), {"id": found.id}).rowcount
+        taken = connection.execute(_TAKE_UP_AGAIN, {"id": found.id}).rowcount
     if not taken:
         raise Conflict(
             f"{found.name} is {found.state.value}: it can't be created again.",
@@ -210,13 +207,13 @@ def take_up_again(connection: Connection, found: Instance) -> None:
 def _holding_name(connection: Connection, project: str, name: str) -> Iterator[None]:
     """Do what gives an instance its name. Raises Conflict when another has it, or takes it at the same time."""
     holder = connection.execute(
-        text("SELECT id FROM toygres.instances WHERE project = :project AND name = :name AND released_at IS NULL"),
+        "SELECT id FROM toygres.instances WHERE project = %(project)s AND name = %(name)s AND released_at IS NULL",
         {"project": project, "name": name},
-    ).scalar()
+    ).fetchone()
     if holder is not None:
-        raise _name_held(name, holder)
+        raise _name_held(name, holder.id)
     try:
-        with connection.begin_nested():
+        with connection.transaction():
             yield
     except IntegrityError as held:
         raise _name_held(name, None) from held
@@ -230,18 +227,17 @@ def take_port(
     A stranger that listens on a port (`in_use`) may be gone soon: such ports come last.
     """
     # One request at a time chooses, so that two never meet at the constraint that stands behind this.
-    connection.execute(text("SELECT pg_advisory_xact_lock(7400002, hashtext(:platform))"), {"platform": platform})
-    held = set(
-        connection.execute(
-            text("SELECT port FROM toygres.instances WHERE platform = :platform AND released_at IS NULL AND port > 0"),
-            {"platform": platform},
-        ).scalars()
+    connection.execute("SELECT pg_advisory_xact_lock(7400002, hashtext(%(platform)s))", {"platform": platform})
+    rows = connection.execute(
+        "SELECT port FROM toygres.instances WHERE platform = %(platform)s AND released_at IS NULL AND port > 0",
+        {"platform": platform},
     )
+    held = {row.port for row in rows}
     left = [port for port in ports if port not in held]
     port = next((port for port in left if not in_use(port)), left[0] if left else None)
     if port is not None:
         connection.execute(
-            text("UPDATE toygres.instances SET port = :port WHERE id = :id"), {"port": port, "id": instance_id}
+            "UPDATE toygres.instances SET port = %(port)s WHERE id = %(id)s", {"port": port, "id": instance_id}
         )
     return port
 
@@ -268,7 +264,7 @@ def ready_and_idle(store: Store) -> list[Instance]:
 
 def look_soon(store: Store, instance_id: UUID) -> None:
     """Have the next round of checks begin with this instance."""
-    store.run("UPDATE toygres.instances SET checked_at = NULL WHERE id = :id AND state = 'ready'", id=instance_id)
+    store.run("UPDATE toygres.instances SET checked_at = NULL WHERE id = %(id)s AND state = 'ready'", id=instance_id)
 
 
 def set_available(

@@ -15,16 +15,17 @@ _LOOK_SECONDS = 1.0
 _LEAD = """
 WITH taken AS (
     INSERT INTO toygres.leaders AS l (matter, worker)
-    SELECT :matter, :worker
-    WHERE EXISTS (SELECT FROM toygres.workers w WHERE w.id = :worker)
-      AND NOT EXISTS (SELECT FROM toygres.leaders o JOIN toygres.workers w ON w.id = o.worker WHERE o.matter = :matter)
+    SELECT %(matter)s, %(worker)s
+    WHERE EXISTS (SELECT FROM toygres.workers w WHERE w.id = %(worker)s)
+      AND NOT EXISTS (
+          SELECT FROM toygres.leaders o JOIN toygres.workers w ON w.id = o.worker WHERE o.matter = %(matter)s)
     ON CONFLICT (matter) DO UPDATE SET worker = excluded.worker, since = toygres.toygres_now()
     WHERE NOT EXISTS (SELECT FROM toygres.workers w WHERE w.id = l.worker)
     RETURNING l.worker
 )
-SELECT :worker = coalesce(
+SELECT %(worker)s = coalesce(
     (SELECT worker FROM taken),
-    (SELECT o.worker FROM toygres.leaders o JOIN toygres.workers w ON w.id = o.worker WHERE o.matter = :matter)
+    (SELECT o.worker FROM toygres.leaders o JOIN toygres.workers w ON w.id = o.worker WHERE o.matter = %(matter)s)
 ) AS leads
 """
 

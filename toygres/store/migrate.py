@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from importlib.resources import files
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine
 
 from toygres.store.schema import known, version_of
 from toygres.store.session import Store
@@ -19,17 +20,17 @@ def upgrade(database_url: str) -> str:
 
     Raises Unavailable when the DB doesn't answer.
     """
-    store = Store(database_url, statement_seconds=0)
-    try:
-        with store.transaction() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    with closing(Store(database_url, connections=1)) as store, closing(store.direct("toygres migrate")) as connection:
+        # Alembic writes through SQLAlchemy: that gets the one connection, whose transaction it then begins and ends.
+        connection.autocommit = False
+        engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=NullPool)
+        with engine.begin() as begun:
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
             if version_of(connection) in {None, *known()}:
                 config = migrations()
-                config.attributes["connection"] = connection
+                config.attributes["connection"] = begun
                 command.upgrade(config, "head")
             return version_of(connection) or ""
-    finally:
-        store.close()
 
 
 def migrations() -> Config:

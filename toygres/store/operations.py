@@ -8,14 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
-
 from toygres.domain import ids
 from toygres.domain.operation import OperationState, StepState
 from toygres.domain.records import OperationRecord, Page, StepRecord
 from toygres.errors import Cause, NotFound
 from toygres.store.claims import GRACE_SECONDS
-from toygres.store.session import Store
+from toygres.store.session import Connection, Row, Store
 
 # Waited is what is left of the time since the step's turn came when its work is taken away.
 _COLUMNS = """
@@ -30,38 +28,38 @@ o.*, i.name AS instance_name, (
 ) AS steps
 """
 _FROM = "FROM toygres.operations o JOIN toygres.instances i ON i.id = o.instance_id"
-_BY_ID = f"SELECT {_COLUMNS} {_FROM} WHERE o.project = :project AND o.id = :id"
+_BY_ID = f"SELECT {_COLUMNS} {_FROM} WHERE o.project = %(project)s AND o.id = %(id)s"
 _PAGE = f"""
 SELECT {_COLUMNS} {_FROM}
-WHERE o.project = :project AND (CAST(:instance AS uuid) IS NULL OR o.instance_id = :instance)
-  AND (CAST(:before AS uuid) IS NULL OR o.id < :before)
-ORDER BY o.id DESC LIMIT :limit
+WHERE o.project = %(project)s AND (CAST(%(instance)s AS uuid) IS NULL OR o.instance_id = %(instance)s)
+  AND (CAST(%(before)s AS uuid) IS NULL OR o.id < %(before)s)
+ORDER BY o.id DESC LIMIT %(limit)s
 """
 # An operation of the same instance begins above every fence that its objects have seen.
 _INSERT = """
 INSERT INTO toygres.operations (id, project, instance_id, kind, gives, gives_failed, gives_cancelled, persistent,
     nsteps, max_attempts, fence, due_at, deadline_at, retry_of, supersedes, actor, request_id, cause)
-VALUES (:id, :project, :instance_id, :kind, :gives, :gives_failed, :gives_cancelled, :persistent,
-    :nsteps, :max_attempts,
-    1 + coalesce((SELECT max(fence) FROM toygres.operations WHERE instance_id = :instance_id), 0),
-    toygres.toygres_now() + make_interval(secs => :grace),
-    toygres.toygres_now() + make_interval(secs => CAST(:deadline_seconds AS double precision)),
-    :retry_of, :supersedes, :actor, :request_id, CAST(:cause AS jsonb))
+VALUES (%(id)s, %(project)s, %(instance_id)s, %(kind)s, %(gives)s, %(gives_failed)s, %(gives_cancelled)s,
+    %(persistent)s, %(nsteps)s, %(max_attempts)s,
+    1 + coalesce((SELECT max(fence) FROM toygres.operations WHERE instance_id = %(instance_id)s), 0),
+    toygres.toygres_now() + make_interval(secs => %(grace)s),
+    toygres.toygres_now() + make_interval(secs => CAST(%(deadline_seconds)s AS double precision)),
+    %(retry_of)s, %(supersedes)s, %(actor)s, %(request_id)s, CAST(%(cause)s AS jsonb))
 """
 _INSERT_STEP = """
 INSERT INTO toygres.steps (operation_id, position, name, undo, within_seconds, limit_seconds, turn_at)
-VALUES (:operation_id, :position, :name, :undo, :within_seconds, :limit_seconds,
-        CASE WHEN :position = 0 THEN toygres.toygres_now() END)
+VALUES (%(operation_id)s, %(position)s, %(name)s, %(undo)s, %(within_seconds)s, %(limit_seconds)s,
+        CASE WHEN %(position)s = 0 THEN toygres.toygres_now() END)
 """
 _REQUESTED = """
 INSERT INTO toygres.events (project, instance_id, operation_id, actor, kind, data)
 SELECT project, instance_id, id, actor, 'operation_requested', jsonb_build_object('kind', kind, 'cause', cause)
-FROM toygres.operations WHERE id = :id
+FROM toygres.operations WHERE id = %(id)s
 """
 _CANCEL = """
 WITH cancelled AS (
     UPDATE toygres.operations o SET cancel_requested_at = toygres.toygres_now(), revision = o.revision + 1
-    WHERE o.id = :id AND o.project = :project AND o.ended_at IS NULL AND o.outcome = 'succeeded'
+    WHERE o.id = %(id)s AND o.project = %(project)s AND o.ended_at IS NULL AND o.outcome = 'succeeded'
       AND o.cancel_requested_at IS NULL AND o.kind <> 'cleanup'
       AND (NOT o.persistent OR (o.started_at IS NULL
            -- What it took the place of has ended: without it nobody would go on with the instance.
@@ -69,7 +67,7 @@ WITH cancelled AS (
     RETURNING o.*
 )
 INSERT INTO toygres.events (project, instance_id, operation_id, actor, kind)
-SELECT project, instance_id, id, :actor, 'cancel_requested' FROM cancelled
+SELECT project, instance_id, id, %(actor)s, 'cancel_requested' FROM cancelled
 """
 
 
@@ -126,9 +124,9 @@ class CurrentStep:
 
 def insert(connection: Connection, plan: Plan) -> None:
     """Write the operation with all its steps."""
-    connection.execute(text(_INSERT), _values(plan))
-    connection.execute(
-        text(_INSERT_STEP),
+    connection.execute(_INSERT, _values(plan))
+    connection.cursor().executemany(
+        _INSERT_STEP,
         [
             {
                 "operation_id": plan.id,
@@ -141,15 +139,15 @@ def insert(connection: Connection, plan: Plan) -> None:
             for position, step in enumerate(plan.steps)
         ],
     )
-    connection.execute(text(_REQUESTED), {"id": plan.id})
+    connection.execute(_REQUESTED, {"id": plan.id})
 
 
 def open_of(connection: Connection, instance_id: UUID) -> tuple[UUID, str] | None:
     """The ID and kind of the instance's open operation; None when nothing is going on."""
     row = connection.execute(
-        text("SELECT id, kind FROM toygres.operations WHERE instance_id = :id AND ended_at IS NULL"),
+        "SELECT id, kind FROM toygres.operations WHERE instance_id = %(id)s AND ended_at IS NULL",
         {"id": instance_id},
-    ).first()
+    ).fetchone()
     return (row.id, row.kind) if row else None
 
 
@@ -159,27 +157,23 @@ def newest_after(connection: Connection, operation_id: UUID) -> tuple[UUID, str]
     Cleanups aren't ordered. An operation begins above every fence of those before it, whatever the clocks said.
     """
     row = connection.execute(
-        text(
-            """SELECT n.id, n.kind FROM toygres.operations o
+        """SELECT n.id, n.kind FROM toygres.operations o
                JOIN toygres.operations n ON n.instance_id = o.instance_id AND n.fence > o.fence
-               WHERE o.id = :id AND n.kind <> 'cleanup' ORDER BY n.fence DESC LIMIT 1"""
-        ),
+               WHERE o.id = %(id)s AND n.kind <> 'cleanup' ORDER BY n.fence DESC LIMIT 1""",
         {"id": operation_id},
-    ).first()
+    ).fetchone()
     return (row.id, row.kind) if row else None
 
 
 def count_since_others(connection: Connection, instance_id: UUID, actor: str, seconds: float) -> int:
     """How many operations `actor` ordered for the instance in the last `seconds`, and since anybody else did."""
-    row = connection.execute(
-        text(
-            """SELECT count(*) AS n FROM toygres.operations o WHERE o.instance_id = :instance AND o.actor = :actor
-                AND o.created_at > toygres.toygres_now() - make_interval(secs => :seconds)
+    [row] = connection.execute(
+        """SELECT count(*) AS n FROM toygres.operations o WHERE o.instance_id = %(instance)s AND o.actor = %(actor)s
+                AND o.created_at > toygres.toygres_now() - make_interval(secs => %(seconds)s)
                 AND o.fence > (SELECT coalesce(max(p.fence), 0) FROM toygres.operations p
-                               WHERE p.instance_id = :instance AND p.actor <> :actor AND p.kind <> 'cleanup')"""
-        ),
+                               WHERE p.instance_id = %(instance)s AND p.actor <> %(actor)s AND p.kind <> 'cleanup')""",
         {"instance": instance_id, "actor": actor, "seconds": seconds},
-    ).one()
+    ).fetchall()
     return int(row.n)
 
 
@@ -215,7 +209,7 @@ def request_cancel(store: Store, project: str, operation_id: UUID, actor: str) -
 
 def revision(store: Store, operation_id: UUID) -> int | None:
     """How often the operation has changed; None when there is no such operation."""
-    row = store.one("SELECT revision FROM toygres.operations WHERE id = :id", id=operation_id)
+    row = store.one("SELECT revision FROM toygres.operations WHERE id = %(id)s", id=operation_id)
     return row.revision if row else None
 
 
@@ -223,7 +217,7 @@ def remaining(store: Store, operation_id: UUID) -> tuple[str, ...]:
     """The names of the steps that are left, in order; empty when the operation ended."""
     rows = store.all(
         """SELECT s.name FROM toygres.steps s JOIN toygres.operations o ON o.id = s.operation_id
-           WHERE o.id = :id AND o.ended_at IS NULL AND s.position >= o.cursor ORDER BY s.position""",
+           WHERE o.id = %(id)s AND o.ended_at IS NULL AND s.position >= o.cursor ORDER BY s.position""",
         id=operation_id,
     )
     return tuple(row.name for row in rows)
@@ -234,7 +228,7 @@ def current_step(store: Store, operation_id: UUID) -> CurrentStep | None:
     row = store.one(
         """SELECT s.name, s.cause, o.instance_id FROM toygres.operations o
            JOIN toygres.steps s ON s.operation_id = o.id AND s.position = least(o.cursor, o.nsteps - 1)
-           WHERE o.id = :id AND o.ended_at IS NULL""",
+           WHERE o.id = %(id)s AND o.ended_at IS NULL""",
         id=operation_id,
     )
     if row is None:
@@ -248,7 +242,7 @@ def standing(store: Store, operation_id: UUID) -> Standing | None:
     row = store.one(
         """SELECT fence, owner IS NOT NULL AS held, cancel_requested_at IS NOT NULL AS cancelled,
                   outcome <> 'succeeded' AS turned
-           FROM toygres.operations WHERE id = :id AND ended_at IS NULL""",
+           FROM toygres.operations WHERE id = %(id)s AND ended_at IS NULL""",
         id=operation_id,
     )
     return Standing(fence=row.fence, held=row.held, cancelled=row.cancelled, turned=row.turned) if row else None
@@ -276,7 +270,7 @@ def _values(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _record(row: Row[Any]) -> OperationRecord:
+def _record(row: Row) -> OperationRecord:
     return OperationRecord(
         id=row.id,
         kind=row.kind,

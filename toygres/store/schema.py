@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Connection, text
-
 from toygres.errors import Misconfigured
-from toygres.store.session import Store
+from toygres.store.session import Connection, Store
 
 _VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
@@ -19,10 +17,10 @@ def known() -> list[str]:
 
 def version_of(connection: Connection) -> str | None:
     """The version of the schema; None when there is none."""
-    if connection.execute(text("SELECT to_regclass('toygres.schema_version')")).scalar() is None:
+    if connection.execute("SELECT to_regclass('toygres.schema_version')").fetchone() == (None,):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM toygres.schema_version")).scalar()
-    return found
+    found = connection.execute("SELECT version_num FROM toygres.schema_version").fetchone()
+    return found[0] if found else None
 
 
 def require_current(store: Store) -> None:

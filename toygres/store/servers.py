@@ -1,23 +1,15 @@
-"""What `up` itself writes of the servers on its machine: those it found gone, and those it ended.
-
-With psycopg alone: SQLAlchemy would take `up` longer to import than all that it does here.
-"""
+"""What `up` itself writes of the servers on its machine: those it found gone, and those it ended."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, LiteralString
-from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import UUID
 
-import psycopg
-from psycopg.conninfo import make_conninfo
-from psycopg.rows import namedtuple_row
-
-from toygres.errors import Cause, CauseCode, Unavailable
+from toygres.errors import Cause, CauseCode
+from toygres.store.session import Store
 
 GONE = Cause(
     code=CauseCode.SERVER_EXITED,
@@ -32,7 +24,7 @@ SHUT_DOWN = Cause(
 
 _SECONDS = 2
 
-_FOUND_GONE: LiteralString = """
+_FOUND_GONE = """
 WITH gone AS (
     UPDATE toygres.instances i SET available = false, available_since = toygres.toygres_now(), checked_at = NULL,
         available_cause = %(cause)s::jsonb, updated_at = toygres.toygres_now()
@@ -46,14 +38,14 @@ WITH gone AS (
 SELECT name FROM gone ORDER BY name
 """
 # A server that was launched by one of these is waited for by a later step of it.
-_AWAITED: LiteralString = """
+_AWAITED = """
 SELECT i.id, i.port, i.spec->>'version' AS version
 FROM toygres.instances i JOIN toygres.operations o ON o.instance_id = i.id AND o.ended_at IS NULL
 WHERE i.platform = %(platform)s AND o.outcome = 'succeeded' AND o.gives = 'ready' AND i.port IS NOT NULL
 """
 # Creates, deletes and the cleanups of what was to run go on at the next `up`. What was to run by now comes back with
 # it, and says so by its cause; what was told to stop, or has been given up, doesn't.
-_ENDED: LiteralString = """
+_ENDED = """
 WITH here AS (
     SELECT i.id, o.id AS operation, i.available_cause AS cause, CASE
         WHEN o.id IS NOT NULL THEN o.gives = 'ready'
@@ -110,8 +102,8 @@ class Awaited:
 
 def known_identity(database_url: str, platform: str) -> str | None:
     """Which place the platform is; None when nobody has used it yet. Raises Unavailable."""
-    with _connected(database_url) as connection:
-        row = connection.execute("SELECT identity FROM toygres.platforms WHERE name = %s", [platform]).fetchone()
+    with _connected(database_url) as store:
+        row = store.one("SELECT identity FROM toygres.platforms WHERE name = %(platform)s", platform=platform)
     return row.identity if row else None
 
 
@@ -120,14 +112,14 @@ def found_gone(
 ) -> list[str]:
     """Have the ready instances whose server isn't `running` not read available; their names. Raises Unavailable."""
     values = {"platform": platform, "running": list(running), "cause": json.dumps(cause.to_json()), "actor": actor}
-    with _connected(database_url) as connection:
-        return [row.name for row in connection.execute(_FOUND_GONE, values)]
+    with _connected(database_url) as store:
+        return [row.name for row in store.all(_FOUND_GONE, **values)]
 
 
 def awaited(database_url: str, platform: str) -> list[Awaited]:
     """The instances whose server an open operation has launched, or will. Raises Unavailable."""
-    with _connected(database_url) as connection:
-        return [Awaited(row.id, row.port, row.version) for row in connection.execute(_AWAITED, {"platform": platform})]
+    with _connected(database_url) as store:
+        return [Awaited(row.id, row.port, row.version) for row in store.all(_AWAITED, platform=platform)]
 
 
 def ended(database_url: str, platform: str, left: Collection[UUID]) -> list[str]:
@@ -136,34 +128,11 @@ def ended(database_url: str, platform: str, left: Collection[UUID]) -> list[str]
     They read stopped, and what was open to start, stop or restart them has ended. Raises Unavailable.
     """
     values = {"platform": platform, "left": list(left), "cause": json.dumps(SHUT_DOWN.to_json())}
-    with _connected(database_url) as connection:
-        return [row.name for row in connection.execute(_ENDED, values)]
+    with _connected(database_url) as store:
+        return [row.name for row in store.all(_ENDED, **values)]
 
 
 @contextmanager
-def _connected(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    try:
-        with psycopg.connect(
-            _conninfo(database_url),
-            autocommit=True,
-            row_factory=namedtuple_row,
-            application_name="toygres up",
-            connect_timeout=_SECONDS,
-            options=f"-c statement_timeout={_SECONDS * 1000} -c timezone=UTC",
-        ) as connection:
-            yield connection
-    except psycopg.Error as lost:
-        raise Unavailable("The metadata database doesn't answer.") from lost
-
-
-def _conninfo(database_url: str) -> str:
-    """The URL as libpq reads it; SQLAlchemy, which the others use, takes a plus in a value for a space."""
-    parts = urlsplit(database_url)
-    given = {
-        "host": parts.hostname,
-        "port": parts.port,
-        "user": parts.username and unquote(parts.username),
-        "password": parts.password and unquote(parts.password),
-        "dbname": unquote(parts.path.lstrip("/")),
-    }
-    return make_conninfo("", **{name: value for name, value in given.items() if value}, **dict(parse_qsl(parts.query)))
+def _connected(database_url: str) -> Iterator[Store]:
+    with closing(Store(database_url, connections=1, statement_seconds=_SECONDS)) as store:
+        yield store

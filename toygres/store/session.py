@@ -9,14 +9,16 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+from psycopg.rows import namedtuple_row, tuple_row
 from psycopg.types.json import set_json_dumps
-from sqlalchemy import Connection, Row, create_engine, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from toygres.errors import Unavailable
+from toygres.store.pool import Connection, Pool
 
-__all__ = ["Connection", "Store"]
+__all__ = ["Connection", "Row", "Store"]
+
+# What a statement found: its columns are attributes, of whichever types they have.
+Row = Any
 
 set_json_dumps(json.dumps)
 
@@ -28,89 +30,90 @@ _KEEPALIVE: dict[str, int] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 5000,
 }
+_WAIT_SECONDS = 10.0
 
 
 class Store:
     """The metadata DB behind `database_url`; safe to share between threads.
 
     Each statement of the engine is a transaction by itself (one round trip); `transaction()` is for
-    requests that write several rows. Every call raises Unavailable when the DB doesn't answer.
+    requests that write several rows. Values are psycopg's `%(name)s`. Every call raises Unavailable when the DB
+    doesn't answer. `connections` stay open, and as many more are opened while they are needed.
     """
 
     def __init__(self, database_url: str, *, connections: int = 10, statement_seconds: float = 10.0) -> None:
-        self.url = make_url(database_url).set(drivername="postgresql+psycopg")
-        self._engine = create_engine(
-            self.url,
-            pool_size=connections,
-            max_overflow=connections,
-            pool_pre_ping=True,
-            pool_timeout=10,
-            # Parameters hold sealed passwords; an error's text goes into the logs.
-            hide_parameters=True,
-            connect_args={
-                **_KEEPALIVE,
-                "options": f"-c statement_timeout={int(statement_seconds * 1000)} -c timezone=UTC",
-                "application_name": "toygres",
-            },
-        )
-        self._statements = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-
-    @property
-    def _conninfo(self) -> str:
-        # Never a URL rendered anew: SQLAlchemy writes a space as `+`, which libpq takes for a plus.
-        parts = self.url.translate_connect_args(username="user", database="dbname")
-        query = {name: value if isinstance(value, str) else ",".join(value) for name, value in self.url.query.items()}
-        return make_conninfo("", **parts, **query)
+        self.conninfo = conninfo(database_url)
+        self._options = f"-c statement_timeout={int(statement_seconds * 1000)} -c timezone=UTC"
+        self._pool = Pool(self._connect, kept=connections, most=2 * connections, wait_seconds=_WAIT_SECONDS)
 
     def direct(self, name: str = "toygres") -> psycopg.Connection:
         """A connection of one's own, for LISTEN and session locks. Raises Unavailable.
 
         Both ends notice within seconds that the other's host is gone; `name` is shown in pg_stat_activity.
         """
+        options = "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
         try:
             return psycopg.connect(
-                self._conninfo,
+                self.conninfo,
                 autocommit=True,
+                row_factory=tuple_row,
                 application_name=name,
-                options="-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3",
+                options=options,
                 **_KEEPALIVE,  # type: ignore[arg-type]
             )
         except psycopg.Error as lost:
             raise Unavailable("The metadata database doesn't answer.") from lost
 
-    def one(self, statement: str, **values: Any) -> Row[Any] | None:
+    def one(self, statement: str, **values: Any) -> Row | None:
         """Run one statement; its first row, or None."""
-        with _answering(), self._statements.connect() as connection:
-            return connection.execute(text(statement), values).first()
+        with self._connection() as connection:
+            return connection.execute(statement, values).fetchone()
 
-    def all(self, statement: str, **values: Any) -> Sequence[Row[Any]]:
+    def all(self, statement: str, **values: Any) -> Sequence[Row]:
         """Run one statement; all its rows."""
-        with _answering(), self._statements.connect() as connection:
-            return connection.execute(text(statement), values).all()
+        with self._connection() as connection:
+            return connection.execute(statement, values).fetchall()
 
     def run(self, statement: str, **values: Any) -> int:
         """Run one statement; how many rows it changed."""
-        with _answering(), self._statements.connect() as connection:
-            return connection.execute(text(statement), values).rowcount
+        with self._connection() as connection:
+            return connection.execute(statement, values).rowcount
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Several statements, all or none."""
-        with _answering(), self._engine.begin() as connection:
+        with self._connection() as connection, connection.transaction():
             yield connection
 
     def close(self) -> None:
         """Give every connection back."""
-        self._engine.dispose()
+        self._pool.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        connection = None
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError) as lost:
+            raise Unavailable("The metadata database doesn't answer.") from lost
+        except psycopg.Error as error:
+            if connection is not None and connection.closed:
+                raise Unavailable("The metadata database doesn't answer.") from error
+            raise
+
+    def _connect(self) -> Connection:
+        return psycopg.connect(
+            self.conninfo,
+            autocommit=True,
+            row_factory=namedtuple_row,
+            application_name="toygres",
+            options=self._options,
+            **_KEEPALIVE,  # type: ignore[arg-type]
+        )
 
 
-@contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, InterfaceError, PoolExhausted) as lost:
-        raise Unavailable("The metadata database doesn't answer.") from lost
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise Unavailable("The metadata database doesn't answer.") from error
-        raise
+def conninfo(database_url: str) -> str:
+    """The URL in libpq's other form; the name of a Python driver, which other programs want in it, is left out."""
+    scheme, separator, rest = database_url.partition("://")
+    return make_conninfo(f"{scheme.partition('+')[0]}{separator}{rest}")

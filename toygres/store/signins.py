@@ -14,7 +14,7 @@ def create(store: Store, seconds: float = 300.0) -> str:
     store.run("DELETE FROM toygres.signins WHERE expires_at < toygres.toygres_now()")
     store.run(
         """INSERT INTO toygres.signins (code_hash, expires_at)
-           VALUES (:hash, toygres.toygres_now() + make_interval(secs => :seconds))""",
+           VALUES (%(hash)s, toygres.toygres_now() + make_interval(secs => %(seconds)s))""",
         hash=_hash(code),
         seconds=seconds,
     )
@@ -25,7 +25,7 @@ def redeem(store: Store, code: str) -> bool:
     """Use the code up; False when it was used before, is over, or never was."""
     return (
         store.run(
-            "DELETE FROM toygres.signins WHERE code_hash = :hash AND expires_at >= toygres.toygres_now()",
+            "DELETE FROM toygres.signins WHERE code_hash = %(hash)s AND expires_at >= toygres.toygres_now()",
             hash=_hash(code),
         )
         > 0

@@ -21,15 +21,16 @@ _MARGIN_SECONDS = 1.0
 _OPEN = "SELECT id FROM toygres.operations WHERE ended_at IS NULL AND owner IS NULL"
 _SWEEP = f"""
 UPDATE toygres.operations o SET
-    due_at = toygres.toygres_now() + make_interval(secs => :grace * least(o.unclaimed + 1, 2)),
+    due_at = toygres.toygres_now() + make_interval(secs => %(grace)s * least(o.unclaimed + 1, 2)),
     unclaimed = o.unclaimed + 1
 WHERE o.id = ANY(
     ARRAY({_OPEN} AND due_at <= least(
               toygres.toygres_now(),
-              toygres.toygres_now() - make_interval(secs => CAST(:oldest_age AS double precision) - :grace + :margin))
-          ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+              toygres.toygres_now()
+                  - make_interval(secs => CAST(%(oldest_age)s AS double precision) - %(grace)s + %(margin)s))
+          ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
     || ARRAY({_OPEN} AND due_at > toygres.toygres_now() + {AHEAD}
-          ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+          ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 )
 RETURNING o.id, o.unclaimed = 1 AND EXISTS (
         SELECT FROM toygres.steps s
@@ -43,8 +44,8 @@ _WAKE = """
 UPDATE toygres.operations o SET
     wakes = o.wakes + 1,
     due_at = CASE WHEN o.owner IS NULL AND o.not_before IS NULL
-                  THEN toygres.toygres_now() + make_interval(secs => :grace) ELSE o.due_at END
-WHERE o.instance_id = ANY(:instances) AND o.ended_at IS NULL
+                  THEN toygres.toygres_now() + make_interval(secs => %(grace)s) ELSE o.due_at END
+WHERE o.instance_id = ANY(%(instances)s) AND o.ended_at IS NULL
 RETURNING o.id, o.owner IS NULL AND o.not_before IS NULL AND o.state IN ('waiting', 'undoing') AS parked
 """
 
@@ -67,7 +68,7 @@ def take_due(store: Store, oldest_age: float | None, limit: int = AT_ONCE) -> li
     `oldest_age` is for how many seconds the queue's oldest message has waited; None when the queue is empty.
     """
     rows = store.all(_SWEEP, oldest_age=oldest_age, grace=GRACE_SECONDS, margin=_MARGIN_SECONDS, limit=limit)
-    return [Due(**row._mapping) for row in rows]
+    return [Due(**row._asdict()) for row in rows]
 
 
 def wake(store: Store, instances: Collection[UUID]) -> list[UUID]:

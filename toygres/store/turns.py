@@ -10,42 +10,40 @@ import json
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, text
-
 from toygres.errors import Cause
 from toygres.store.claims import CLOSE_INSTANCE, EVENT, GRACE_SECONDS
-from toygres.store.session import Store
+from toygres.store.session import Connection, Store
 
 _UNDONE_LATER = "s.undo IS NOT NULL AND s.undoes IS NULL AND s.first_claimed_at IS NOT NULL"
 
 _TURN = f"""
 WITH undos AS (
-    SELECT count(*) AS n FROM toygres.steps s WHERE s.operation_id = :operation AND {_UNDONE_LATER}
+    SELECT count(*) AS n FROM toygres.steps s WHERE s.operation_id = %(operation)s AND {_UNDONE_LATER}
 ), turned AS (
     UPDATE toygres.operations o SET
         fence = o.fence + 1, owner = NULL, claimed_at = NULL, lease_until = NULL, not_before = NULL,
         revision = o.revision + 1,
-        outcome = :outcome, cause = CAST(:cause AS jsonb), cursor = o.nsteps, nsteps = o.nsteps + undos.n,
+        outcome = %(outcome)s, cause = CAST(%(cause)s AS jsonb), cursor = o.nsteps, nsteps = o.nsteps + undos.n,
         -- Before its first step nothing has happened to a server that runs or is stopped.
         gives = CASE WHEN o.started_at IS NULL AND i.state IN ('ready', 'stopped') THEN i.state
-                     WHEN :outcome = 'failed' THEN o.gives_failed ELSE o.gives_cancelled END,
-        due_at = CASE WHEN undos.n = 0 THEN NULL ELSE toygres.toygres_now() + make_interval(secs => :grace) END,
-        deadline_at = toygres.toygres_now() + make_interval(secs => :undo_seconds),
-        state = CASE WHEN undos.n = 0 THEN :outcome ELSE 'undoing' END,
+                     WHEN %(outcome)s = 'failed' THEN o.gives_failed ELSE o.gives_cancelled END,
+        due_at = CASE WHEN undos.n = 0 THEN NULL ELSE toygres.toygres_now() + make_interval(secs => %(grace)s) END,
+        deadline_at = toygres.toygres_now() + make_interval(secs => %(undo_seconds)s),
+        state = CASE WHEN undos.n = 0 THEN %(outcome)s ELSE 'undoing' END,
         ended_at = CASE WHEN undos.n = 0 THEN toygres.toygres_now() END
     FROM undos, toygres.instances i
     WHERE i.id = o.instance_id
-      AND o.id = :operation AND o.fence = :fence AND o.owner IS NOT DISTINCT FROM CAST(:worker AS integer)
+      AND o.id = %(operation)s AND o.fence = %(fence)s AND o.owner IS NOT DISTINCT FROM CAST(%(worker)s AS integer)
       AND o.ended_at IS NULL AND o.outcome = 'succeeded'
-      AND (:outcome <> 'cancelled' OR o.cancel_requested_at IS NOT NULL)
+      AND (%(outcome)s <> 'cancelled' OR o.cancel_requested_at IS NOT NULL)
     RETURNING o.*, o.nsteps - undos.n AS first_undo
 ), stopped AS (
     UPDATE toygres.steps s SET
-        state = CASE WHEN s.state = 'pending' OR :outcome = 'cancelled' THEN 'skipped' ELSE 'failed' END,
+        state = CASE WHEN s.state = 'pending' OR %(outcome)s = 'cancelled' THEN 'skipped' ELSE 'failed' END,
         ended_at = CASE WHEN s.first_claimed_at IS NOT NULL THEN toygres.toygres_now() END,
         worked = s.worked + (toygres.toygres_now() - coalesce(s.claimed_at, toygres.toygres_now())),
         claimed_at = NULL,
-        cause = CASE WHEN s.first_claimed_at IS NOT NULL THEN CAST(:cause AS jsonb) END
+        cause = CASE WHEN s.first_claimed_at IS NOT NULL THEN CAST(%(cause)s AS jsonb) END
     FROM turned o WHERE s.operation_id = o.id AND s.state IN ('pending', 'running', 'waiting')
 ), appended AS (
     INSERT INTO toygres.steps (operation_id, position, name, undoes, limit_seconds, turn_at)
@@ -59,7 +57,7 @@ WITH undos AS (
     EVENT.format(
         source="turned",
         step="NULL",
-        actor="CAST(:actor AS text)",
+        actor="CAST(%(actor)s AS text)",
         kind="CASE WHEN o.ended_at IS NULL THEN 'operation_turned' ELSE 'operation_ended' END",
         data="jsonb_build_object('outcome', o.outcome, 'cause', o.cause)",
     )
@@ -72,21 +70,21 @@ _ABANDON = f"""
 WITH abandoned AS (
     UPDATE toygres.operations o SET
         owner = NULL, claimed_at = NULL, lease_until = NULL, revision = o.revision + 1, fence = o.fence + 1,
-        state = 'failed', ended_at = toygres.toygres_now(), due_at = NULL, leftovers = CAST(:leftovers AS jsonb)
-    WHERE o.id = :operation AND o.fence = :fence AND o.owner IS NOT DISTINCT FROM CAST(:worker AS integer)
+        state = 'failed', ended_at = toygres.toygres_now(), due_at = NULL, leftovers = CAST(%(leftovers)s AS jsonb)
+    WHERE o.id = %(operation)s AND o.fence = %(fence)s AND o.owner IS NOT DISTINCT FROM CAST(%(worker)s AS integer)
       AND o.ended_at IS NULL AND o.outcome <> 'succeeded'
     RETURNING o.*
 ), left_over AS (
     UPDATE toygres.steps s SET
         state = CASE WHEN s.state = 'pending' THEN 'skipped' ELSE 'failed' END, claimed_at = NULL,
         ended_at = CASE WHEN s.first_claimed_at IS NOT NULL THEN toygres.toygres_now() END,
-        cause = CASE WHEN s.first_claimed_at IS NOT NULL THEN CAST(:cause AS jsonb) END
+        cause = CASE WHEN s.first_claimed_at IS NOT NULL THEN CAST(%(cause)s AS jsonb) END
     FROM abandoned o WHERE s.operation_id = o.id AND s.position >= o.cursor
     RETURNING s.position, s.name, s.limit_seconds
 ), cleanup AS (
     INSERT INTO toygres.operations (id, project, instance_id, kind, gives, gives_failed, gives_cancelled, persistent,
         nsteps, max_attempts, fence, due_at, retry_of, actor, request_id, cause)
-    SELECT :cleanup, o.project, o.instance_id, 'cleanup', o.gives, o.gives, o.gives, true,
+    SELECT %(cleanup)s, o.project, o.instance_id, 'cleanup', o.gives, o.gives, o.gives, true,
            (SELECT count(*) FROM left_over), o.max_attempts, o.fence + 1, toygres.toygres_now(), o.id,
            'cleanup', o.request_id, o.cause
     FROM abandoned o RETURNING id
@@ -99,7 +97,7 @@ WITH abandoned AS (
     EVENT.format(
         source="abandoned",
         step="NULL",
-        actor="CAST(:actor AS text)",
+        actor="CAST(%(actor)s AS text)",
         kind="'operation_ended'",
         data="jsonb_build_object('state', o.state, 'leftovers', o.leftovers)",
     )
@@ -111,8 +109,8 @@ _SUPERSEDE = f"""
 WITH superseded AS (
     UPDATE toygres.operations o SET
         owner = NULL, claimed_at = NULL, lease_until = NULL, revision = o.revision + 1, fence = o.fence + 1,
-        state = 'superseded', ended_at = toygres.toygres_now(), due_at = NULL, superseded_by = :successor
-    WHERE o.id = :operation AND o.ended_at IS NULL RETURNING o.*
+        state = 'superseded', ended_at = toygres.toygres_now(), due_at = NULL, superseded_by = %(successor)s
+    WHERE o.id = %(operation)s AND o.ended_at IS NULL RETURNING o.*
 ), steps AS (
     UPDATE toygres.steps s SET
         state = 'skipped', claimed_at = NULL,
@@ -125,9 +123,9 @@ WITH superseded AS (
     EVENT.format(
         source="superseded",
         step="NULL",
-        actor="CAST(:actor AS text)",
+        actor="CAST(%(actor)s AS text)",
         kind="'operation_ended'",
-        data="jsonb_build_object('state', o.state, 'superseded_by', CAST(:successor AS text))",
+        data="jsonb_build_object('state', o.state, 'superseded_by', CAST(%(successor)s AS text))",
     )
 }
 """
@@ -193,4 +191,4 @@ def abandon(
 def supersede(connection: Connection, operation: UUID, successor: UUID, actor: str) -> bool:
     """End an open operation because another one, of the same instance, takes its place; False when it has ended."""
     values = {"operation": operation, "successor": successor, "actor": actor}
-    return connection.execute(text(_SUPERSEDE), values).rowcount > 0
+    return connection.execute(_SUPERSEDE, values).rowcount > 0

@@ -30,10 +30,10 @@ WITH judge AS MATERIALIZED (
     SELECT EXISTS (
         SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
           AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-          AND l.classid = {LOCK_CLASS} AND l.objid = CAST(CAST(:judge AS bigint) AS oid)
+          AND l.classid = {LOCK_CLASS} AND l.objid = CAST(CAST(%(judge)s AS bigint) AS oid)
     ) AS by_lock
     FROM toygres.workers me
-    WHERE me.id = :judge
+    WHERE me.id = %(judge)s
       AND abs(extract(epoch FROM me.seen_at - toygres.toygres_now())) < {_OWN_GAP_SECONDS}
       AND coalesce(me.unsteady_at < toygres.toygres_now() - make_interval(secs => {STEADY_SECONDS}), true)
       AND toygres.database_began_at() < clock_timestamp() - make_interval(secs => {STEADY_SECONDS})
@@ -41,7 +41,7 @@ WITH judge AS MATERIALIZED (
     SELECT w.id, judge.by_lock,
         w.seen_at < toygres.toygres_now() - make_interval(secs => {FROZEN_AFTER_SECONDS}) AS frozen
     FROM toygres.workers w CROSS JOIN judge
-    WHERE w.id <> :judge
+    WHERE w.id <> %(judge)s
       AND (w.seen_at < toygres.toygres_now() - make_interval(secs => {_UNSEEN_SECONDS})
            OR w.seen_at > toygres.toygres_now() + make_interval(secs => {FROZEN_AFTER_SECONDS}))
 )
@@ -51,11 +51,12 @@ RETURNING w.id
 """
 _BEAT = f"""
 UPDATE toygres.workers SET
-    unsteady_at = CASE WHEN :unsteady OR abs(extract(epoch FROM seen_at - toygres.toygres_now())) > {_OWN_GAP_SECONDS}
+    unsteady_at = CASE WHEN %(unsteady)s
+                            OR abs(extract(epoch FROM seen_at - toygres.toygres_now())) > {_OWN_GAP_SECONDS}
                        THEN toygres.toygres_now() ELSE unsteady_at END,
-    seen_at = toygres.toygres_now(), took_at = toygres.toygres_now() - make_interval(secs => :idle),
-    slots = :slots, busy = :busy, hung = :hung
-WHERE id = :id
+    seen_at = toygres.toygres_now(), took_at = toygres.toygres_now() - make_interval(secs => %(idle)s),
+    slots = %(slots)s, busy = %(busy)s, hung = %(hung)s
+WHERE id = %(id)s
 """
 
 
@@ -110,7 +111,7 @@ class Presence:
         self.worker_id = row.id
         self._lock()
         self._store.run(
-            "INSERT INTO toygres.workers (id, host, pid) OVERRIDING SYSTEM VALUE VALUES (:id, :host, :pid)",
+            "INSERT INTO toygres.workers (id, host, pid) OVERRIDING SYSTEM VALUE VALUES (%(id)s, %(host)s, %(pid)s)",
             id=self.worker_id,
             host=self._host,
             pid=self._pid,
@@ -169,7 +170,7 @@ class Presence:
 
 def depart(store: Store, worker_id: int) -> None:
     """Forget a worker that stops."""
-    store.run("DELETE FROM toygres.workers WHERE id = :id", id=worker_id)
+    store.run("DELETE FROM toygres.workers WHERE id = %(id)s", id=worker_id)
 
 
 def reap(store: Store, judge: int) -> list[int]:
@@ -184,10 +185,10 @@ def living(store: Store) -> Crew:
                   coalesce(sum(greatest(slots - busy, 0)), 0) AS free, coalesce(sum(hung), 0) AS hung,
                   coalesce(extract(epoch FROM toygres.toygres_now() - max(took_at)), 0)::float AS idle_seconds
            FROM toygres.workers
-           WHERE seen_at > toygres.toygres_now() - make_interval(secs => :s)
-             AND seen_at < toygres.toygres_now() + make_interval(secs => :s)""",
+           WHERE seen_at > toygres.toygres_now() - make_interval(secs => %(s)s)
+             AND seen_at < toygres.toygres_now() + make_interval(secs => %(s)s)""",
         s=FROZEN_AFTER_SECONDS,
     )
     if row is None:
         raise Bug("an aggregate gave no row")
-    return Crew(**row._mapping)
+    return Crew(**row._asdict())

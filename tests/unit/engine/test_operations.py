@@ -158,7 +158,7 @@ def test_what_was_claimed_after_the_last_beat_is_not_taken_for_forgotten(driver:
     store, worker = driver.services.store, driver.engine.worker_id
     assert claims.claim(store, worker, order.operation.id, "apply_credentials")
     assert claims.free_forgotten(store, worker, set(), STARTING.cause) == []
-    store.run("UPDATE toygres.workers SET seen_at = toygres.toygres_now() WHERE id = :id", id=worker)
+    store.run("UPDATE toygres.workers SET seen_at = toygres.toygres_now() WHERE id = %(id)s", id=worker)
     assert claims.free_forgotten(store, worker, {order.operation.id}, STARTING.cause) == []
     assert claims.free_forgotten(store, worker, set(), STARTING.cause) == [order.operation.id]
 

@@ -23,12 +23,12 @@ from toygres.store.operations import Plan
 def _planned_as(driver: Driver, order: Accepted, plan: Plan) -> None:
     """Have the order's operation planned as another version would have."""
     with driver.services.store.transaction() as connection:
-        connection.exec_driver_sql("DELETE FROM toygres.steps WHERE operation_id = %s", (order.operation.id,))
-        connection.exec_driver_sql(
+        connection.execute("DELETE FROM toygres.steps WHERE operation_id = %s", (order.operation.id,))
+        connection.execute(
             "UPDATE toygres.operations SET nsteps = %s WHERE id = %s", (len(plan.steps), order.operation.id)
         )
         for position, step in enumerate(plan.steps):
-            connection.exec_driver_sql(
+            connection.execute(
                 """INSERT INTO toygres.steps (operation_id, position, name, undo, limit_seconds)
                    VALUES (%s, %s, %s, %s, 60)""",
                 (order.operation.id, position, step.name, step.undo),

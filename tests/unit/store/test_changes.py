@@ -6,8 +6,6 @@ import threading
 import time
 from uuid import UUID
 
-from sqlalchemy import text
-
 from toygres.domain import ids
 from toygres.domain.instance import InstanceSpec
 from toygres.store import instances, operations
@@ -34,7 +32,7 @@ def _operation(store: Store) -> UUID:
         steps=(PlannedStep(name="a", undo=None, within_seconds=None, limit_seconds=1),),
     )
     with store.transaction() as connection:
-        connection.execute(text("INSERT INTO toygres.platforms (name, kind, identity) VALUES ('p', 'p', 'p')"))
+        connection.execute("INSERT INTO toygres.platforms (name, kind, identity) VALUES ('p', 'p', 'p')")
         spec = InstanceSpec(version="18", storage_bytes=1, cpu_millicores=1, memory_bytes=1)
         instances.insert(connection, instance_id, "default", "demo", "p", spec)
         operations.insert(connection, plan)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any, Protocol
+from unittest import mock
 from uuid import UUID
 
+import psycopg
 import pytest
 from driving import STARTING
-from sqlalchemy import event, text
 
 from toygres.domain import ids
 from toygres.domain.instance import Endpoint
@@ -92,18 +93,18 @@ def ledger(metadata_server: Server) -> Iterator[Ledger]:
 
 
 @contextmanager
-def _recorded(store: Store) -> Iterator[list[tuple[str, Any]]]:
+def _recorded() -> Iterator[list[tuple[str, Any]]]:
     """Every statement that is run meanwhile, with its values."""
     statements: list[tuple[str, Any]] = []
+    execute = psycopg.Cursor.execute
 
-    def record(connection: object, cursor: object, statement: str, values: object, *_: object) -> None:
+    def record(cursor: psycopg.Cursor, statement: str, values: object = None, **options: Any) -> psycopg.Cursor:
+        # What libpq says by itself, BEGIN and COMMIT, doesn't come by here.
         statements.append((statement, values))
+        return execute(cursor, statement, values, **options)
 
-    event.listen(store._engine, "before_cursor_execute", record)
-    try:
+    with mock.patch.object(psycopg.Cursor, "execute", record):
         yield statements
-    finally:
-        event.remove(store._engine, "before_cursor_execute", record)
 
 
 def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
@@ -112,7 +113,7 @@ def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _plan(store: Store, statement: str, values: Any) -> list[dict[str, Any]]:
     with store.transaction() as connection:
-        plan = connection.exec_driver_sql("EXPLAIN (FORMAT JSON) " + statement, values).scalar_one()
+        [(plan,)] = connection.execute("EXPLAIN (FORMAT JSON) " + statement, values).fetchall()
     return _nodes(plan[0]["Plan"])
 
 
@@ -171,7 +172,7 @@ ACTS: dict[str, Callable[[Ledger], object]] = {
 
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
 def test_a_statement_reads_its_rows_by_an_index(ledger: Ledger, act: Callable[[Ledger], object]) -> None:
-    with _recorded(ledger.store) as statements:
+    with _recorded() as statements:
         act(ledger)
     assert statements
     for statement, values in statements:
@@ -190,7 +191,7 @@ def _by_index(node: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("lost", ["free what lapsed", "free what the dead held", "free what was forgotten"])
 def test_claims_are_freed_by_the_index_of_what_is_held_and_locked_in_one_order(ledger: Ledger, lost: str) -> None:
-    with _recorded(ledger.store) as statements:
+    with _recorded() as statements:
         ACTS[lost](ledger)
     nodes = _plan(ledger.store, *statements[-1])
     assert "operations_held" in {node.get("Index Name") for node in nodes}
@@ -201,7 +202,7 @@ def test_claims_are_freed_by_the_index_of_what_is_held_and_locked_in_one_order(l
 def test_with_nothing_due_the_sweep_reads_nothing_but_the_index_of_what_is_due(ledger: Ledger) -> None:
     with ledger.store.transaction() as connection:
         values = {"oldest_age": None, "grace": 3.0, "margin": 1.0, "limit": 500}
-        plan = connection.execute(text("EXPLAIN (ANALYZE, FORMAT JSON) " + _SWEEP), values).scalar_one()
+        [(plan,)] = connection.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + _SWEEP, values).fetchall()
     scans = [node for node in _nodes(plan[0]["Plan"]) if node.get("Relation Name") == "operations"]
     due = [node for node in scans if node.get("Index Name") == "operations_due"]
     assert len(due) == 2, json.dumps(plan, indent=1)

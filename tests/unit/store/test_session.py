@@ -14,7 +14,7 @@ from toygres.store.session import Store
 @pytest.mark.parametrize("folder", ["/a home/with spaces", "/a+b/c%d", "/it's#1é"])
 def test_a_direct_connection_goes_where_the_others_go(folder: str) -> None:
     store = Store(f"postgresql://we%20ird:p%20w%2B@/my%20db?host={quote(folder, safe='')}")
-    parts = conninfo_to_dict(store._conninfo)
+    parts = conninfo_to_dict(store.conninfo)
     assert (parts["host"], parts["user"], parts["password"], parts["dbname"]) == (folder, "we ird", "p w+", "my db")
     with pytest.raises(Unavailable):
         store.direct()

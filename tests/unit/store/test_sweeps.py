@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
 
 from toygres.store import claims, sweeps, workers
 from toygres.store.session import Store
@@ -14,13 +13,13 @@ _GRACE = claims.GRACE_SECONDS
 _ORDERED = """
 WITH instance AS (
     INSERT INTO toygres.instances (id, project, name, platform, spec)
-    SELECT gen_random_uuid(), 'default', :name, 'p', '{"version": "18", "storage_bytes": 1, "cpu_millicores": 1,
+    SELECT gen_random_uuid(), 'default', %(name)s, 'p', '{"version": "18", "storage_bytes": 1, "cpu_millicores": 1,
         "memory_bytes": 1, "parameters": {}, "user": "u", "database": "d"}' RETURNING id
 ), operation AS (
     INSERT INTO toygres.operations (id, project, instance_id, kind, gives, gives_failed, gives_cancelled, nsteps,
         max_attempts, fence, due_at, actor, request_id)
     SELECT gen_random_uuid(), 'default', id, 'create', 'ready', 'failed', 'deleted', 1, 5, 1,
-           to_timestamp(CAST(:due AS double precision)), 'a', 'r'
+           to_timestamp(CAST(%(due)s AS double precision)), 'a', 'r'
     FROM instance RETURNING id
 )
 INSERT INTO toygres.steps (operation_id, position, name, limit_seconds) SELECT id, 0, 'step', 60 FROM operation
@@ -32,7 +31,7 @@ RETURNING operation_id AS id
 def now(store: Store) -> float:
     """The DB's time, in seconds since 1970."""
     with store.transaction() as connection:
-        connection.execute(text("INSERT INTO toygres.platforms (name, kind, identity) VALUES ('p', 'p', 'p')"))
+        connection.execute("INSERT INTO toygres.platforms (name, kind, identity) VALUES ('p', 'p', 'p')")
     row = store.one("SELECT extract(epoch FROM toygres.toygres_now()) AS now")
     assert row is not None
     return float(row.now)
@@ -92,7 +91,7 @@ def test_two_sweeps_at_once_do_not_share_what_is_due(store: Store, now: float) -
     due = {_ordered(store, now - 1) for _ in range(3)}
     with store.transaction() as connection:
         values = {"oldest_age": None, "grace": _GRACE, "margin": 1.0, "limit": 2}
-        first = {row.id for row in connection.execute(text(sweeps._SWEEP), values)}
+        first = {row.id for row in connection.execute(sweeps._SWEEP, values)}
         # The first has not committed: what it took is skipped, not waited for.
         second = _taken(store, None)
     assert (len(first), first & second, first | second) == (2, set(), due)

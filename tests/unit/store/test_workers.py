@@ -38,13 +38,13 @@ def _start_database_ago(store: Store, seconds: float) -> None:
 
 
 def _shift(store: Store, seconds: float) -> None:
-    store.run("UPDATE toygres.clock SET shift = shift + make_interval(secs => :s)", s=seconds)
+    store.run("UPDATE toygres.clock SET shift = shift + make_interval(secs => %(s)s)", s=seconds)
 
 
 def _age(store: Store, presence: Presence, seconds: float) -> None:
     """Have the worker not been seen for so long."""
     store.run(
-        "UPDATE toygres.workers SET seen_at = seen_at - make_interval(secs => :s) WHERE id = :id",
+        "UPDATE toygres.workers SET seen_at = seen_at - make_interval(secs => %(s)s) WHERE id = %(id)s",
         s=seconds,
         id=presence.worker_id,
     )
@@ -53,7 +53,7 @@ def _age(store: Store, presence: Presence, seconds: float) -> None:
 def _cut(store: Store, presence: Presence) -> None:
     """End the worker's session as a restart of the DB or an administrator does."""
     ended = store.all(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = :name",
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %(name)s",
         name=presence.name,
     )
     assert len(ended) == 1
