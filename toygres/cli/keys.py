@@ -31,7 +31,7 @@ def rotate() -> None:
     The home's keys are changed while everything runs. With TOYGRES_SECRET_KEYS, put the new key before the old one
     everywhere and start everything again; then run this; then take the old one out and start everything once more.
     """
-    # SQLAlchemy and the settings take half a second: only for the command that needs them.
+    # psycopg and the settings take a quarter of a second: only for the command that needs them.
     from toygres.config import load
     from toygres.rotation import rotate as rotate_keys
     from toygres.store.session import Store

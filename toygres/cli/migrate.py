@@ -11,7 +11,7 @@ from toygres.errors import Misconfigured
 @app.command(rich_help_panel=OPERATORS_PANEL)
 def migrate() -> None:
     """Migrate the metadata DB that DATABASE_URL names (`up` does it by itself)."""
-    # SQLAlchemy and the settings take half a second: only for the command that needs them.
+    # Alembic and the settings take half a second: only for the command that needs them.
     from toygres.config import load
     from toygres.store.migrate import upgrade
 

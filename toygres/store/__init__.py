@@ -1,1 +1,1 @@
-"""The metadata DB: one file of statements for each noun. The only place that imports SQLAlchemy."""
+"""The metadata DB: one file of statements for each noun."""
