@@ -28,10 +28,11 @@ def page() -> str:
 def _section(name: str) -> str:
     said = catalogue.sentence(catalogue.load(name))
     result = results.last(name)
-    return f"## {name}\n\n{said}\n\n{_told(result) if result else 'No run of it was saved yet.'}\n"
+    return f"## {name}\n\n{said}\n\n{told(result) if result else 'No run of it was saved yet.'}\n"
 
 
-def _told(result: Result) -> str:
+def told(result: Result) -> str:
+    """One run, in Markdown, with the command that repeats it."""
     return f"{as_markdown(result.report)}\n\n`{result.command}`, {result.began_at}: {result.machine}."
 
 

@@ -6,7 +6,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.chaos.stack import INSTANCES, Target
 from toygres.cli.client import Client, instance_path, operation_path
@@ -19,6 +19,18 @@ _PEOPLE = 5
 _MOST_INSTANCES = INSTANCES // 2
 _PAUSE_SECONDS = 0.4
 _CHANGES = ("stop", "start", "restart")
+
+
+class _Likely(NamedTuple):
+    """How likely one does what to an instance, beside 6 for ordering another."""
+
+    delete: int
+    change: int
+    cancel: int
+
+
+_BUSY = _Likely(delete=1, change=1, cancel=1)
+_IDLE = _Likely(delete=3, change=4, cancel=0)
 
 
 @dataclass
@@ -67,11 +79,13 @@ class Load:
             acts.append((6, lambda: client.post("/v1/instances", _asked(name))))
         if held:
             instance = chance.choice(held)
-            acts.append((4, lambda: client.delete(instance_path(instance["id"]))))
+            # Most people wait until their instance is ready; then it lives for a while.
+            patience = _BUSY if instance["operation"] else _IDLE
+            acts.append((patience.delete, lambda: client.delete(instance_path(instance["id"]))))
             change = chance.choice(_CHANGES)
-            acts.append((3, lambda: client.post(instance_path(instance["id"], change))))
+            acts.append((patience.change, lambda: client.post(instance_path(instance["id"], change))))
             if instance["operation"]:
-                acts.append((2, lambda: client.post(operation_path(instance["operation"], "cancel"))))
+                acts.append((patience.cancel, lambda: client.post(operation_path(instance["operation"], "cancel"))))
         failed = [operation for operation in client.get("/v1/operations", limit=30)["items"] if _can_retry(operation)]
         if failed:
             retried = chance.choice(failed)

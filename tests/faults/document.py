@@ -10,12 +10,15 @@ from pathlib import Path
 from faults.declared import ROWS, Fault, Row
 from stateful.defences import DEFENCES
 
+from benchmarks.document import told
+from benchmarks.frame import results
+
 PAGE = Path(__file__).parents[2] / "docs" / "durability.md"
 
 
 def page(before: str) -> str:
     """The page as it should be, with what stands between the marks of each part written anew."""
-    for part, lines in (("faults", _faults()), ("defences", _defences())):
+    for part, lines in (("faults", _faults()), ("defences", _defences()), ("chaos", _chaos())):
         begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
         whole = "\n".join([begin, "", *lines, "", end])
         before = re.sub(f"{begin}.*{end}", lambda _, whole=whole: whole, before, flags=re.DOTALL)
@@ -51,6 +54,11 @@ def _cell(row: Row, fault: Fault) -> str:
 
 def _defences() -> Iterator[str]:
     yield from (f"{number}. {defence.name}" for number, defence in enumerate(DEFENCES, 1))
+
+
+def _chaos() -> Iterator[str]:
+    last = results.last("chaos")
+    yield told(last) if last else "No run of `benchmarks chaos` was saved yet."
 
 
 if __name__ == "__main__":
