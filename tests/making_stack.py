@@ -75,6 +75,12 @@ class Stack:
             self.await_line(self.name_of(worker), "ready.")
         return started
 
+    def await_commands(self, many: int = 1) -> None:
+        """Return once so many workers hear commands: one that says that it is ready does so only a little later."""
+        until = time.monotonic() + 60
+        while len(celery.control.ping(timeout=1.0, limit=many)) < many:
+            assert time.monotonic() < until, "the workers answer no command"
+
     def spawn_worker(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         """Run a worker; with ODD_… in its environment its steps are those of `odd_worker`."""
         name = f"worker{len(self.workers)}"

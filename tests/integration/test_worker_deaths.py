@@ -87,6 +87,7 @@ def test_a_crash_of_the_metadata_database_is_no_death_of_workers(own_database: S
 
 def test_a_worker_that_was_told_not_to_listen_listens_again(stack: Stack) -> None:
     worker = stack.start_worker(ODD_PLATFORM="memory", ODD_DEAF="2")
+    stack.await_commands()
     celery.control.rate_limit("apply_credentials", "1/h")
     celery.control.pool_shrink(15)
     told = celery.control.cancel_consumer("steps", reply=True, timeout=PATIENCE, limit=1)
@@ -102,6 +103,7 @@ def test_a_worker_that_was_told_not_to_listen_listens_again(stack: Stack) -> Non
 def test_a_worker_that_is_connected_and_deaf_leaves(stack: Stack, gates: Gates) -> None:
     gates.shut("main_thread")
     worker = stack.start_worker(ODD_GATES=str(gates.folder), ODD_PLATFORM="memory", ODD_DEAF="2")
+    stack.await_commands()
     celery.control.broadcast("block")
     stack.order()
     assert worker.wait(timeout=PATIENCE) == 75

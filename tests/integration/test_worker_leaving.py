@@ -29,6 +29,7 @@ def test_a_worker_told_to_stop_ends_soon_and_hands_back_though_its_steps_run_on(
     ordered = [stack.order(f"demo{number}") for number in range(4)]
     for operation in ordered:
         stack.once(operation, _credentials_run)
+    stack.await_commands(4)
     for worker, number in zip(workers, (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT), strict=False):
         worker.send_signal(number)
     celery.control.shutdown(destination=["worker3@test"])
