@@ -57,7 +57,8 @@ def command(binaries: Path, layout: Layout, port: int, *, address: str) -> list[
         "unix_socket_permissions": "0700",
         "logging_collector": "off",
         "log_destination": "stderr",
-        "log_line_prefix": "%m [%p] ",
+        # Who wrote a line tells what the server said of itself from what it answered to clients.
+        "log_line_prefix": "%m [%p] %b ",
         "lc_messages": "C",
     }
     options = [part for name, value in fixed.items() for part in ("-c", f"{name}={value}")]

@@ -16,26 +16,32 @@ _PATTERNS = (
 )
 
 # As log_line_prefix has it; what doesn't begin so goes on with the entry before.
-_ENTRY = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+ \[\d+\] (?P<level>[A-Z0-9]+): +(?P<words>.*)")
+_ENTRY = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+ \[\d+\] (?:(?P<writer>[^:]+) )?(?P<level>[A-Z0-9]+): +(?P<words>.*)"
+)
+# Who speaks to clients. What is FATAL to one of them ends its session, not the server.
+_SESSIONS = frozenset({"client backend", "dead-end client backend", "not initialized", "parallel worker", "walsender"})
 _OF_STATEMENTS = re.compile(r"statement: |execute |parse |bind |duration: |fastpath function call: ")
 _MORE = frozenset({"DETAIL", "HINT", "CONTEXT", "QUERY", "LOCATION", "BACKTRACE"})
 
 
 def without_statements(lines: Iterable[str]) -> list[str]:
-    """The server's own lines: without what its users' statements were, said or got wrong, which may be a password."""
+    """The server's own lines: without its users' statements, which may hold passwords, and what users were told."""
     kept: list[str] = []
     keeping = True
     for line in lines:
         if entry := _ENTRY.match(line):
-            keeping = _is_the_servers(entry["level"], entry["words"], keeping)
+            keeping = _is_the_servers(entry["writer"], entry["level"], entry["words"], keeping)
         if keeping:
             kept.append(line)
     return kept
 
 
-def _is_the_servers(level: str, words: str, before: bool) -> bool:
+def _is_the_servers(writer: str | None, level: str, words: str, before: bool) -> bool:
     if level in _MORE:
         return before and not words.startswith("Failed process was running: ")
+    if writer in _SESSIONS and level != "PANIC":
+        return False
     return level not in ("ERROR", "STATEMENT") and not (level == "LOG" and _OF_STATEMENTS.match(words))
 
 

@@ -38,8 +38,8 @@ def test_long_lines_are_shortened() -> None:
     assert len(scrubbed(["x" * 10_000])[0]) == 500
 
 
-def entry(level: str, words: str) -> str:
-    return f"2026-11-24 10:00:00.123 UTC [4711] {level}:  {words}"
+def entry(level: str, words: str, writer: str = "") -> str:
+    return f"2026-11-24 10:00:00.123 UTC [4711] {writer and f'{writer} '}{level}:  {words}"
 
 
 def test_what_users_said_is_left_out_and_what_the_server_says_of_itself_stays():
@@ -62,6 +62,25 @@ def test_what_users_said_is_left_out_and_what_the_server_says_of_itself_stays():
     ]
     died = entry("DETAIL", "Failed process was running: ALTER ROLE shop PASSWORD 'canary'")
     assert without_statements([kept[0], *of_users, kept[1], died, "\t'canary'", *of_users, *kept[2:]]) == kept
+
+
+def test_what_it_told_its_clients_is_left_out_unless_it_ended_by_it():
+    kept = [
+        entry("LOG", "database system is ready to accept connections", "postmaster"),
+        entry("LOG", "checkpoint starting: time", "checkpointer"),
+        entry("FATAL", "could not locate a valid checkpoint record", "startup"),
+        entry("PANIC", "could not write to file: No space left on device", "client backend"),
+        entry("CONTEXT", "while it wrote: WAL", "client backend"),
+        entry("LOG", "logical replication: worker started", "logical replication launcher"),
+    ]
+    told = [
+        entry("FATAL", 'role "canary" does not exist', "client backend"),
+        entry("DETAIL", "canary", "client backend"),
+        entry("FATAL", "the database system is starting up", "dead-end client backend"),
+        entry("FATAL", "unsupported frontend protocol", "not initialized"),
+        entry("LOG", "could not receive data from client", "walsender"),
+    ]
+    assert without_statements([kept[0], *told, *kept[1:], *told]) == kept
 
 
 def test_lines_that_no_server_wrote_stay():

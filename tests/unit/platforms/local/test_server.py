@@ -7,9 +7,11 @@ import signal
 import socket
 
 import psutil
+import psycopg
 import pytest
 from making import PATIENCE, MakeSubject, Subject, local_platform, subjects
 
+from toygres.domain.instance import Login
 from toygres.errors import CauseCode, Refused
 from toygres.platforms.local import processes, server
 from toygres.platforms.local.configuration import command
@@ -180,6 +182,20 @@ def test_nothing_can_be_changed_about_where_it_listens(subject: Subject, layout:
     subject.until(ServerPhase.UP)
     with subject.connect() as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)
+
+
+def test_what_a_client_was_told_is_no_reason_for_its_end(subject: Subject, layout: Layout) -> None:
+    subject.bring_up()
+    with pytest.raises(psycopg.OperationalError, match="nobody"):
+        subject.connect(Login(user="nobody", password="a wrong one"))
+    with pytest.raises(psycopg.OperationalError, match="Olympus"), subject.connect() as connection:
+        psycopg.connect(connection.info.dsn, password=connection.info.password, options="-c timezone=Mars/Olympus")
+    _kill(layout, signal.SIGKILL)
+    subject.until(ServerPhase.BROKEN)
+    cause = subject.platform.observe(subject.instance).cause
+    assert cause is not None
+    assert (cause.code, "killed" in cause.message) == (CauseCode.SERVER_EXITED, True)
+    assert not [line for line in cause.evidence if "nobody" in line or "Olympus" in line]
 
 
 def test_its_evidence_is_of_this_start_only_and_without_secrets(subject: Subject) -> None:
