@@ -110,13 +110,18 @@ def request_cancel(services: Services, caller: Caller, operation_id: str) -> Ope
     found = operations.get(services.store, caller.project, operation_id)
     asked = operations.request_cancel(services.store, caller.project, found.id, caller.actor)
     if not asked and found.cancel_requested_at is None:
-        raise Conflict(
-            f"The operation is {found.state.value} and can't be cancelled any more.",
-            "A delete can be cancelled only before its first step; anything else until it is undone or ended.",
-            operation_id=operation_id,
-        )
+        raise _too_late(operations.get(services.store, caller.project, operation_id))
     cancel_unheld(services, found.id)
     return operations.get(services.store, caller.project, operation_id)
+
+
+def _too_late(found: OperationRecord) -> Conflict:
+    # Of what is still open only a delete can't be.
+    over, remedy = "has begun", "A delete can be cancelled before its first step only."
+    if found.ended_at:
+        over, remedy = f"is over ({found.state.value})", "What has ended stays as it ended."
+    told = f"The {found.kind} {over}: it can't be cancelled any more."
+    return Conflict(told, remedy, operation_id=ids.shown(ids.OPERATION, found.id))
 
 
 def require_idle(connection: Connection, found: Instance, participle: str) -> Instance:
@@ -138,10 +143,10 @@ def require_idle(connection: Connection, found: Instance, participle: str) -> In
 def require_allowed(operation: Operation, found: Instance) -> None:
     """Return when the operation may be ordered in the instance's state. Raises Conflict."""
     if not allowed(operation, found):
-        states = ", ".join(sorted(state.value for state in operation.allowed_from))
+        states = " or ".join(sorted(state.value for state in operation.allowed_from))
         raise Conflict(
-            f"{found.name} is {found.state.value}: {operation.kind} isn't possible.",
-            f"It is possible when the instance is one of: {states}.",
+            f"{found.name} is {found.state.value}: a {operation.kind} isn't possible.",
+            f"It takes an instance that is {states}.",
             instance_id=ids.shown(ids.INSTANCE, found.id),
         )
 

@@ -222,6 +222,14 @@ def test_what_the_state_does_not_allow_is_a_conflict(program: Program, demo: Jso
     assert problem["operation"] == demo["operation"]["id"]
 
 
+def test_a_stop_of_what_is_stopped_says_what_it_takes(program: Program, store: Store, demo: Json):
+    program.post(f"/v1/operations/{demo['operation']['id']}/cancel")
+    store.run("UPDATE toygres.instances SET state = 'stopped', released_at = NULL")
+    problem = program.post("/v1/instances/demo/stop", status=409)
+    told = ("demo is stopped: a stop isn't possible.", "It takes an instance that is ready.")
+    assert (problem["detail"], problem["remedy"]) == told
+
+
 def test_platforms_tell_what_they_offer(idle_program: Program):
     (local,) = idle_program.get("/v1/platforms")["items"]
     assert local["name"] == "local"

@@ -48,7 +48,7 @@ class LineDisplay(Display):
     """One line for each step that changed: for logs and pipes."""
 
     def __init__(self) -> None:
-        self._shown: dict[int, str] = {}
+        self._said: dict[int, str] = {}
         self._begun = False
 
     def show(self, operation: Json) -> None:
@@ -57,10 +57,12 @@ class LineDisplay(Display):
             self._begun = True
             say(f"{heading(operation)}, {len(operation['steps'])} steps")
         for step in operation["steps"]:
-            line = step_line(step)
-            if step["state"] != "pending" and self._shown.get(step["position"]) != line:
+            line, said = step_line(step), self._said.get(step["position"])
+            # Another look at what is waited for is no news.
+            looks = step["state"] == "running" and step_line({**step, "state": "waiting"}) == said
+            if step["state"] != "pending" and line != said and not looks:
                 say(line)
-            self._shown[step["position"]] = line
+                self._said[step["position"]] = line
 
 
 class LiveDisplay(Display):

@@ -28,8 +28,9 @@ def _about() -> None:
 def rotate() -> None:
     """Encrypt all anew with a new key; the previous one is kept until the next time.
 
-    The home's keys are changed while everything runs. With TOYGRES_SECRET_KEYS, put the new key before the old one
-    everywhere and start everything again; then run this; then take the old one out and start everything once more.
+    The home's keys are changed while everything runs. With TOYGRES_SECRET_KEYS,
+    put the new key before the old one everywhere and start everything again; then
+    run this; then take the old one out and start everything once more.
     """
     # psycopg and the settings take a quarter of a second: only for the command that needs them.
     from toygres.config import load

@@ -21,4 +21,4 @@ def migrate() -> None:
             "DATABASE_URL isn't set, and no `toygres up` runs from this home.",
             "Set it to the metadata DB's address; the embedded one is migrated by `toygres up`.",
         )
-    typer.echo(upgrade(url.get_secret_value()))
+    typer.echo(f"The metadata DB's schema is version {upgrade(url.get_secret_value())}.")

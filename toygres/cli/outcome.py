@@ -78,7 +78,8 @@ def require(operation: Json, state: str) -> None:
     say(f"{operation['kind']} of {operation['instance']['name']} {ENDINGS[operation['state']]}.")
     write_trouble(operation)
     if operation["kind"] in TRIED_AGAIN and operation["state"] in ("failed", "cancelled"):
-        say(f"Try again: toygres retry {operation['id']}")
+        as_before = ", with the same values" if operation["kind"] == "create" else ""
+        say(f"Try again: toygres retry {operation['id']}{as_before}")
     raise typer.Exit(ExitCode.FAILED)
 
 

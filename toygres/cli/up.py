@@ -80,6 +80,7 @@ def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> N
                 _begin(home, name, ready_fd)
             memory.give_back()
             stop.requested.wait()
+            say("Stopping")
         except KeyboardInterrupt:
             say("Stopping")
         finally:

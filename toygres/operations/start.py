@@ -17,7 +17,7 @@ def stop_server_again(ctx: Context) -> None:
 
 START = Operation(
     kind="start",
-    title="Start a stopped instance",
+    title="Start an instance",
     # Ready too: after a crash of the machine the row still says so, and there is no server.
     allowed_from=frozenset({InstanceState.STOPPED, InstanceState.READY}),
     gives=InstanceState.READY,

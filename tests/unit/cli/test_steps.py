@@ -39,7 +39,10 @@ def test_off_a_terminal_each_change_is_one_line(
         PATH,
         operation("waiting", 2, steps=[step("apply_server", "done", 0), waiting]),
         operation("waiting", 3, steps=[step("apply_server", "done", 0), waiting]),
-        operation("succeeded", 4),
+        # Another look at it.
+        operation("running", 4, steps=[step("apply_server", "done", 0), {**waiting, "state": "running"}]),
+        operation("waiting", 5, steps=[step("apply_server", "done", 0), waiting]),
+        operation("succeeded", 6),
     )
     follow(Client.find(), operation("queued", 1))
     lines = capsys.readouterr().err.splitlines()
