@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -111,9 +112,9 @@ def finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     if request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
-    # Probes and files would bury what people and programs did.
+    # Probes, files and what open pages ask for by themselves would bury what people and programs did.
     log.log(
-        logging.DEBUG if request.endpoint in _QUIET else logging.INFO,
+        logging.DEBUG if request.endpoint in _QUIET or _only_looks(response) else logging.INFO,
         "request_answered",
         method=request.method,
         route=request.url_rule.rule if request.url_rule else None,
@@ -121,3 +122,9 @@ def finish(response: Response) -> Response:
         seconds=round(time.monotonic() - g.began, 4),
     )
     return response
+
+
+def _only_looks(response: Response) -> bool:
+    """Whether a page's script, which can only ask, was told what it shows."""
+    asked = request.method == "GET" and request.headers.get("Sec-Fetch-Dest") == "empty"
+    return asked and request.blueprint in auth.PAGES and response.status_code == HTTPStatus.OK

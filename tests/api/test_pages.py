@@ -32,6 +32,32 @@ def test_the_list_shows_each_instance_with_its_state(person: Person, demo: Json)
     assert "requested" in page
 
 
+def test_the_list_and_an_instance_at_rest_are_looked_at_again_and_what_goes_on_is_followed(
+    person: Person, store: Store, demo: Json
+):
+    assert "data-refresh" in person.see("/")
+    assert "data-refresh" not in person.see("/instances/demo")
+    person.send(f"/operations/{demo['operation']['id']}/cancel")
+    store.run("UPDATE toygres.instances SET state = 'ready', released_at = NULL")
+    page = person.see("/instances/demo")
+    assert "data-refresh" in page
+    assert "data-follow" not in page
+
+
+def test_what_a_page_asks_for_by_itself_is_logged_for_debugging_only(
+    person: Person, capsys: pytest.CaptureFixture[str]
+):
+    for sent, level in (("document", "info"), ("empty", "debug")):
+        capsys.readouterr()
+        assert person.client.get("/", headers={"Sec-Fetch-Dest": sent}).status_code == 200
+        assert level in capsys.readouterr().out
+
+
+def test_commands_in_a_sentence_look_like_commands(person: Person):
+    answer = person.client.get("/instances/none", headers={"Accept": "text/html"})
+    assert "<code>toygres list</code>" in answer.text
+
+
 def test_an_instance_is_shown_with_its_spec_and_what_is_going_on(person: Person, demo: Json):
     page = person.see("/instances/demo")
     assert "PostgreSQL" in page

@@ -37,6 +37,7 @@ def test_an_instance_is_ordered_used_stopped_started_and_deleted(
 
     for path in ("/", "/instances/demo", f"/operations/{program.get('/v1/operations')['items'][0]['id']}"):
         assert PASSWORD not in person.see(path)
+    assert "Show connection" in person.see(f"/operations/{program.get('/v1/operations')['items'][0]['id']}")
     connection_page = person.send("/instances/demo/connection")
     assert connection_page.headers["Cache-Control"] == "no-store"
     assert found["uri"] in connection_page.text
@@ -45,6 +46,7 @@ def test_an_instance_is_ordered_used_stopped_started_and_deleted(
     assert program.post("/v1/instances/demo/start", status=409)["operation"] == stop["operation"]["id"]
     worker.carry_out(stop["operation"])
     assert "Start" in person.see("/instances/demo")
+    assert "Show connection" not in person.see(f"/operations/{stop['operation']['id']}")
     start = person.send("/instances/demo/start")
     worker.carry_out(program.get("/v1" + start.headers["Location"]))
     assert program.get("/v1/instances/demo")["status"]["state"] == "ready"
@@ -72,4 +74,5 @@ def test_a_failed_create_tells_its_cause_remedy_and_last_log_lines(program: Prog
     assert program.get("/v1/instances/broken")["status"]["state"] == "failed"
     page = person.see("/instances/broken")
     assert "Why it failed" in page
+    assert page.count("run with this value of shared_buffers") == 2
     assert "What was seen" in page

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from flask import Flask, session
+from markupsafe import Markup, escape
 
 from web.auth import CSRF_FIELD
 
@@ -22,7 +24,7 @@ FOLDERS = Folders(template_folder="ui/templates", static_folder="ui/static")
 
 def register(app: Flask) -> None:
     """Give the templates what they use."""
-    app.jinja_env.filters.update(moment=moment, clock=clock, seconds=seconds, words=words)
+    app.jinja_env.filters.update(moment=moment, clock=clock, seconds=seconds, words=words, commands=commands)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_everywhere)
 
@@ -47,6 +49,12 @@ def seconds(duration: float) -> str:
 def words(name: str) -> str:
     """A step's name as words."""
     return name.replace("_", " ")
+
+
+def commands(sentence: str) -> Markup:
+    """A sentence whose commands, between backticks as everywhere else, look like what one types."""
+    # Where backticks have no partner they stay.
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 (escaped before)
 
 
 def _everywhere() -> dict[str, Any]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from toygres import provisioning, retrying
 from toygres.domain import ids
+from toygres.domain.instance import InstanceState
+from toygres.domain.operation import OperationState
 from toygres.provisioning import Accepted
+from toygres.store import instances
 from web import present
 from web.orders import hand_on, operation_after, operation_named
 from web.schemas.asked import LONGEST_WAIT_SECONDS
@@ -20,8 +25,12 @@ blueprint = Blueprint("operation_pages", __name__, url_prefix="/operations")
 def show(operation_id: str) -> str:
     """One operation."""
     found = operation_named(operation_id)
-    again = retrying.can_be_retried(services(), found)
-    return render_template("operation.html", operation=present.operation(found), can_be_retried=again)
+    return render_template(
+        "operation.html",
+        operation=present.operation(found),
+        can_be_retried=retrying.can_be_retried(services(), found),
+        can_be_connected_to=found.state is OperationState.SUCCEEDED and _is_ready(found.instance_id),
+    )
 
 
 @blueprint.get("/<operation_id>/changes")
@@ -51,3 +60,8 @@ def followed(accepted: Accepted) -> Response:
     hand_on(accepted.operation)
     shown = ids.shown(ids.OPERATION, accepted.operation.id)
     return redirect(url_for("operation_pages.show", operation_id=shown), 303)
+
+
+def _is_ready(instance_id: UUID) -> bool:
+    instance = instances.find(services().store, instance_id)
+    return instance is not None and instance.state is InstanceState.READY

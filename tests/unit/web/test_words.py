@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from web.schemas.told import rfc3339
-from web.ui import clock, moment, seconds, words
+from web.ui import clock, commands, moment, seconds, words
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,15 @@ def test_times_are_written_in_utc():
 
 def test_a_step_reads_as_words():
     assert words("apply_storage") == "apply storage"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "html"),
+    [
+        ("`toygres list` shows <them>.", "<code>toygres list</code> shows &lt;them&gt;."),
+        ("`<b>`", "<code>&lt;b&gt;</code>"),
+        ("one ` alone", "one ` alone"),
+    ],
+)
+def test_commands_are_marked_and_everything_else_stays_text(sentence: str, html: str):
+    assert commands(sentence) == html
