@@ -12,7 +12,7 @@ from toygres.domain.quantity import format_bytes, format_millicores
 from toygres.domain.records import OperationRecord
 from toygres.errors import Bug, Conflict, FieldError, Invalid
 from toygres.offers import InstanceRequest
-from toygres.operations import CREATE, OPERATIONS
+from toygres.operations import CREATE, DELETE, OPERATIONS
 from toygres.planning import plan
 from toygres.platforms.protocol import Platform
 from toygres.provisioning import Accepted, Caller
@@ -121,7 +121,8 @@ def _require_unsuccessful(found: OperationRecord) -> None:
     if found.ended_at is None:
         raise _refusal(found, "it is still going on", "Wait until it has ended, or cancel it.")
     if found.kind not in _PARTICIPLES:
-        raise _refusal(found, f"a {found.kind} is never given up, so none is tried again", "Order it anew.")
+        remedy = "Order it anew." if found.kind == DELETE.kind else "It went on by itself until it had succeeded."
+        raise _refusal(found, f"a {found.kind} is never given up, so none is tried again", remedy)
     if found.state not in (OperationState.FAILED, OperationState.CANCELLED):
         raise _refusal(found, f"it {_ENDED[found.state]}", "Only what failed or was cancelled is tried again.")
 

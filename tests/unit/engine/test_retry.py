@@ -233,6 +233,15 @@ def _cleaned_up(driver: Driver, platform: MemoryPlatform) -> OperationRecord:
     return driver.drain(order.operation.id)
 
 
+def _a_cleanup(driver: Driver, platform: MemoryPlatform) -> OperationRecord:
+    failed = _cleaned_up(driver, platform)
+    cleanup = driver.instance(failed.instance_id).operation_id
+    assert cleanup is not None
+    platform.faults.clear()
+    driver.shift_clock(driver.services.settings.undo_seconds)
+    return driver.drain(cleanup)
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
@@ -244,6 +253,7 @@ def _cleaned_up(driver: Driver, platform: MemoryPlatform) -> OperationRecord:
         (_deleted_since, "a delete of demo came after it"),
         (_another_going_on, "demo can't be stopped now: a restart is going on"),
         (_cleaned_up, "demo can't be created now: a cleanup is going on"),
+        (_a_cleanup, "a cleanup is never given up"),
     ],
 )
 def test_what_can_not_be_tried_again_is_a_conflict_that_says_why(
