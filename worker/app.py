@@ -89,8 +89,10 @@ def patience() -> dict[str, Any]:
 
 
 @celeryd_init.connect
-def be_patient(conf: Any = None, **_: Any) -> None:
+def be_patient(conf: Any = None, instance: Any = None, **_: Any) -> None:
     """A worker's slots and its sweep publish, too: no request waits for them, but they must not hang."""
+    # Its banner goes to where its log goes, and on a full disk the worker would end for it; log lines just get lost.
+    instance.quiet = True
     conf.broker_transport_options = {
         **_shared_options(settings().redis_prefix),
         "socket_timeout": 1.0,

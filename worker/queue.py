@@ -1,14 +1,16 @@
-"""What the queue itself can tell: whether the broker answers, and how old its oldest message is."""
+"""What the queue itself can tell: whether the broker takes messages, and how old its oldest one is."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
+from redis.client import Pipeline
 from redis.retry import Retry
 
 from toygres.config import Settings
@@ -17,6 +19,7 @@ from worker.app import QUEUE
 
 # Seconds after which messages that nobody takes, although somebody could, are a trouble.
 NEGLECTED_SECONDS = 10.0
+_MEND_BROKER = "Mend what it names, a full disk for one; what is ordered waits until then."
 
 
 class Queue:
@@ -33,26 +36,21 @@ class Queue:
 
         By the clock of the machines that publish, so that the metadata DB's may be set otherwise.
 
-        Raises Unavailable when the broker doesn't answer: then nobody can say what is lost.
+        Raises Unavailable when the broker doesn't answer, or refuses to write: then nobody can say what is lost, and
+        nobody can take anything.
         """
-        try:
-            message = cast("bytes | None", self._client.lindex(self._key, -1))
-        except redis.RedisError as error:
-            raise Unavailable("The broker doesn't answer.") from error
+        _, message = self._asked(lambda pipe: pipe.lindex(self._key, -1))
         if message is None:
             return None
         published_at = _published_at(message)
         return None if published_at is None else max(0.0, time.time() - published_at)
 
     def ping(self) -> None:
-        """Return when the broker answers. Raises Unavailable."""
-        try:
-            self._client.ping()
-        except redis.RedisError as error:
-            raise Unavailable("The broker doesn't answer.") from error
+        """Return when the broker answers, and writes. Raises Unavailable."""
+        self._asked(lambda pipe: pipe)
 
     def answers(self) -> bool:
-        """Whether the broker answers."""
+        """Whether the broker answers, and writes."""
         try:
             self.ping()
         except Unavailable:
@@ -62,6 +60,18 @@ class Queue:
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
+
+    def _asked(self, question: Callable[[Pipeline], object]) -> list[Any]:
+        pipe = self._client.pipeline(transaction=False)
+        # A broker whose disk is full answers what only reads. This writes, and changes nothing: no key of ours expires.
+        pipe.persist(self._key)
+        question(pipe)
+        try:
+            return pipe.execute()
+        except redis.ResponseError as refusal:
+            raise Unavailable(f"The broker refuses to write: {refusal}", _MEND_BROKER) from refusal
+        except redis.RedisError as error:
+            raise Unavailable("The broker doesn't answer.") from error
 
 
 def _published_at(message: bytes) -> float | None:

@@ -46,7 +46,8 @@ class SelfCheck:
         self._mended = False
 
     def listen_through(self, listener: Listener) -> None:
-        """From now on messages come through this."""
+        """From now on messages come through this; those that waited while the worker began don't count."""
+        self._neglected_since = time.monotonic()
         self._listener = listener
 
     def took(self) -> None:

@@ -39,7 +39,9 @@ class Timer:
 
     def join(self, seconds: float) -> None:
         """Wait for a call that is going on, for so long at most."""
-        self._thread.join(timeout=seconds)
+        # A process may have to end before it has begun.
+        if self._thread.ident is not None:
+            self._thread.join(timeout=seconds)
 
     def _run(self) -> None:
         next_at = time.monotonic()

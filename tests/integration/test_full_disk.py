@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,24 @@ def test_a_full_disk_is_told_as_such_and_the_half_made_copy_is_gone(home: Home, 
     filler.unlink()
     stack.assert_nothing_left(ended)
     assert ended.cause.code is CauseCode.DISK_FULL
+
+
+def test_a_full_disk_ends_no_worker_and_keeps_none_from_beginning(home: Home, stack: Stack) -> None:
+    workers = [stack.start_worker(ODD_PLATFORM="memory", ODD_DEAF="3")]
+    filler = home.path / "filler"
+    _fill(filler)
+    # The broker's file lies there, too: it refuses what is written, and still answers what is asked.
+    operation = stack.order()
+    workers.append(stack.spawn_worker(ODD_PLATFORM="memory", ODD_DEAF="3"))
+    # One that is deaf leaves after twice its three seconds.
+    with pytest.raises(subprocess.TimeoutExpired):
+        workers[0].wait(timeout=10)
+    filler.unlink()
+    assert stack.ended(operation).state is OperationState.SUCCEEDED
+    assert [worker.poll() for worker in workers] == [None, None]
+
+
+def _fill(filler: Path) -> None:
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
