@@ -81,6 +81,13 @@ class Stack:
         while len(celery.control.ping(timeout=1.0, limit=many)) < many:
             assert time.monotonic() < until, "the workers answer no command"
 
+    def await_listening(self) -> None:
+        """Return when a worker begins to wait for a message: each does every second, and isn't always at it."""
+        with connect(self.broker.url) as client:
+            client.connection_pool.connection_kwargs["socket_timeout"] = 60
+            with client.monitor() as heard:
+                next(command for command in heard.listen() if command["command"].startswith("BRPOP"))
+
     def spawn_worker(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
         """Run a worker; with ODD_… in its environment its steps are those of `odd_worker`."""
         name = f"worker{len(self.workers)}"

@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
+# Workers wait for messages a second at a time, and the broker serves whoever waits longest. A sweep in step with them
+# would hand what it publishes to the same worker again and again, which may not know the step.
+SWEEP_JITTER = 0.5
 SELFCHECK_SECONDS = 1.0
 KEEPER_SECONDS = 2.0
 # What an orderly end after the steps' time may take: giving back claims, telling the broker.
@@ -67,7 +70,7 @@ class Runtime:
         self._pulse = Timer("heartbeat", HEARTBEAT_SECONDS, self._beat)
         self.timers = [
             self._pulse,
-            Timer("sweep", SWEEP_SECONDS, self.sweep.act),
+            Timer("sweep", SWEEP_SECONDS, self.sweep.act, SWEEP_JITTER),
             Timer("selfcheck", SELFCHECK_SECONDS, self.selfcheck.act),
             keeper,
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -14,11 +15,15 @@ log = structlog.get_logger(__name__)
 
 
 class Timer:
-    """Calls `act` every `seconds`, the first time at once; what it raises is logged, and the next call comes."""
+    """Calls `act` every `seconds`, the first time at once; what it raises is logged, and the next call comes.
 
-    def __init__(self, name: str, seconds: float, act: Callable[[], object]) -> None:
+    With `jitter`, up to that part of each pause is left out, at random.
+    """
+
+    def __init__(self, name: str, seconds: float, act: Callable[[], object], jitter: float = 0.0) -> None:
         self._name = name
         self._seconds = seconds
+        self._jitter = jitter
         self._act = act
         self._stopped = False
         self._due = threading.Event()
@@ -50,7 +55,8 @@ class Timer:
             self._due.clear()
             if self._stopped:
                 return
-            next_at = time.monotonic() + self._seconds
+            # Nobody's secret hangs on it.
+            next_at = time.monotonic() + self._seconds * random.uniform(1 - self._jitter, 1)  # noqa: S311
             try:
                 self._act()
             except Unavailable as error:

@@ -49,6 +49,7 @@ def test_a_frozen_workers_claims_messages_and_lead_pass_on_and_it_comes_back_as_
     stack: Stack, gates: Gates
 ) -> None:
     victim, held = _hold(stack, gates, 2)
+    stack.await_listening()
     victim.send_signal(signal.SIGSTOP)
     # The broker gives this one to the frozen worker: it leaves the queue, is written down nowhere, and is lost.
     swallowed = stack.order("swallowed")
