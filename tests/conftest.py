@@ -32,7 +32,10 @@ hypothesis_settings.register_profile("patient", deadline=None, suppress_health_c
 hypothesis_settings.load_profile("patient")
 
 # Before anything imports them, wherever a run begins to collect.
-pytest.register_assert_rewrite("faults.scene", "faults.acts", "stateful.machine", "stateful.invariants")
+pytest.register_assert_rewrite(
+    *("faults.scene", "faults.acts", "stateful.machine", "stateful.invariants"),
+    *(f"tests.acceptance.{name}" for name in ("hunt", "planting", "breaking", "searched")),
+)
 
 from toygres.config import Settings, load
 from toygres.home import Home, write_private
