@@ -17,11 +17,9 @@ from worker.chains import publish, publish_rest
 
 log = structlog.get_logger(__name__)
 
-_PAUSE_SECONDS = 1.0
-
 
 class Observer:
-    """A thread of the worker's; it acts only while it leads.
+    """Acts only while it leads.
 
     It never talks to a server itself: `look_now` has somebody else log in, which may take seconds.
     """
@@ -33,31 +31,13 @@ class Observer:
         self._platform = platform
         self._leadership = Leadership(services.store, f"observer:{platform.name}", worker_id)
         self._look_now = look_now
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"observer-{platform.name}", daemon=True)
 
-    def start(self) -> None:
-        """Begin to stand for leader."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Give the lead away and end; doesn't wait for it."""
-        self._stop.set()
-
-    def join(self, seconds: float) -> None:
-        """Wait until it has ended, for so long at most."""
-        self._thread.join(timeout=seconds)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                with self._leadership.held(self._stop) as lost:
-                    if lost is not None:
-                        log.info("observer_leads", platform=self._platform.name)
-                        self._platform.watch(self._changed, lost)
-            except Exception as error:
-                log.warning("observer_interrupted", platform=self._platform.name, exc_info=error)
-            self._stop.wait(_PAUSE_SECONDS)
+    def act(self, stop: threading.Event) -> None:
+        """Stand for leader, and lead from then on; ends, and gives the lead away, at `stop`."""
+        with self._leadership.held(stop) as lost:
+            if lost is not None:
+                log.info("observer_leads", platform=self._platform.name)
+                self._platform.watch(self._changed, lost)
 
     def _changed(self, instance_id: UUID) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Iterator
 from uuid import UUID
 
 import structlog
@@ -13,6 +14,7 @@ from toygres import revival
 from toygres.domain import ids
 from toygres.engine import Engine, Outcome
 from toygres.errors import Bug, Unavailable
+from toygres.platforms.protocol import Platform
 from toygres.services import Services
 from toygres.store import workers
 from worker import pulse, servers
@@ -20,8 +22,8 @@ from worker.chains import publish, publish_rest
 from worker.departure import Departure
 from worker.heartbeat import Heartbeat
 from worker.keeper import Keeper
+from worker.lasting import Lasting
 from worker.observer import Observer
-from worker.preparer import Preparer
 from worker.queue import Queue
 from worker.selfcheck import Listener, SelfCheck
 from worker.sweep import Sweep
@@ -36,6 +38,8 @@ SWEEP_SECONDS = 1.0
 SWEEP_JITTER = 0.5
 SELFCHECK_SECONDS = 1.0
 KEEPER_SECONDS = 2.0
+OBSERVER_PAUSE_SECONDS = 1.0
+PREPARER_PAUSE_SECONDS = 10.0
 # What an orderly end after the steps' time may take: giving back claims, telling the broker.
 HAND_BACK_SECONDS = 2.0
 # Celery's own stop comes on top, and whoever stops us waits for seconds only.
@@ -74,11 +78,7 @@ class Runtime:
             Timer("selfcheck", SELFCHECK_SECONDS, self.selfcheck.act),
             keeper,
         ]
-        self.observers = [
-            Observer(services, platform, lambda: self.presence.worker_id, keeper.call_now)
-            for platform in services.here().values()
-        ]
-        self.preparers = [Preparer(platform) for platform in services.here().values()]
+        self.lasting = [each for platform in services.here().values() for each in self._for(platform, keeper)]
         self._leaving = False
         self._stopping = threading.Lock()
         self._stopped = False
@@ -90,8 +90,14 @@ class Runtime:
         for part in self._parts():
             part.start()
 
-    def _parts(self) -> list[Timer | Observer | Preparer]:
-        return [*self.timers, *self.observers, *self.preparers]
+    def _for(self, platform: Platform, keeper: Timer) -> Iterator[Lasting]:
+        observer = Observer(self.services, platform, lambda: self.presence.worker_id, keeper.call_now)
+        yield Lasting("observer", platform.name, OBSERVER_PAUSE_SECONDS, observer.act)
+        # Nothing depends on it but how long a create takes.
+        yield Lasting("preparer", platform.name, PREPARER_PAUSE_SECONDS, platform.make_ahead)
+
+    def _parts(self) -> list[Timer | Lasting]:
+        return [*self.timers, *self.lasting]
 
     def _beat(self) -> None:
         self.heartbeat.beat()
