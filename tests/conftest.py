@@ -71,6 +71,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Schedulin
     return Scheduling(config, log)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, in whatever order else: at the end no worker waits long for the other."""
+    items.sort(key=lambda item: next(at for at, part in enumerate(_LONGEST_FIRST) if part in item.nodeid))
+
+
+_LONGEST_FIRST = ("tests/acceptance/", "tests/stateful/test_machine", "tests/integration/", "")
 _LEFT_OUT = pytest.StashKey[list[str]]()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +10,6 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.acceptance.building import WHOLE
 from tests.acceptance.containers import Stack
 from tests.acceptance.isolated import Isolated, can_isolate
 from tests.acceptance.rewriting import Rewriting
@@ -23,8 +21,6 @@ SERVICES = ("web", "worker", "beat", "flower")
 STOPPED = ("flower", "beat", "worker", "web", "broker", "metadata")
 # The first one is put through all of the story, the other only through what the database needs.
 STACKS = (Isolated, Rewriting) if can_isolate() else (Rewriting,)
-if os.environ.get(WHOLE):
-    STACKS = STACKS[:1]
 
 LOGIN = """
 import sys, psycopg

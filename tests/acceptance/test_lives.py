@@ -87,7 +87,7 @@ def test_whatever_hangs_all_is_stopped_and_the_rows_say_so_and_the_next_up_goes_
     assert {row.state for row in store.all("SELECT state FROM toygres.instances")} == {"stopped"}
 
 
-def test_a_stop_while_a_create_waits_for_its_server_lets_it_go_on_at_the_next_up(world: World):
+def test_a_stop_lets_a_create_go_on_at_the_next_up_and_down_stops_the_server_that_a_killed_up_leaves(world: World):
     up = world.up().await_ready()
     psutil.Process(world.pid_of("worker")).suspend()
     assert world.toygres("create", "demo", "--no-wait").returncode == 0
@@ -96,9 +96,21 @@ def test_a_stop_while_a_create_waits_for_its_server_lets_it_go_on_at_the_next_up
     await_that(lambda: servers(world))
     assert up.interrupt() == 0
     assert world.processes() == []
-    world.up().await_ready()
+    again = world.up().await_ready()
     followed = world.toygres("operations", create["id"], "--follow")
     assert followed.returncode == 0, followed.stderr
+
+    uri = ask(world, "uri", "demo")["uri"]
+    again.process.kill()
+    again.await_end()
+    stopped = world.toygres("down")
+    home = world.home.path
+    said = f"`toygres up` had ended; stopped the 1 server that it left running on {home}.\n"
+    assert (stopped.returncode, stopped.stderr) == (0, said)
+    assert world.processes() == []
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(uri)
+    assert world.toygres("down").stderr == f"Nothing runs on {home}.\n"
 
 
 def test_after_a_kill_of_all_the_next_up_takes_the_servers_over_or_starts_those_that_are_gone(world: World):
@@ -128,16 +140,3 @@ def test_after_a_kill_of_all_the_next_up_takes_the_servers_over_or_starts_those_
     assert world.processes() == []
     assert not world.home.lock.exists()
     assert not list(world.home.path.rglob("*.sock"))
-
-
-def test_a_killed_server_is_back_soon_and_what_was_done_tells_why(world: World):
-    up = world.up("demo").await_ready()
-    (server,) = servers(world)
-    server.kill()
-    await_that(lambda: operations(world, "demo")[0]["actor"] == "observer")
-    started = operations(world, "demo")[0]
-    assert world.toygres("operations", started["id"], "--follow").returncode == 0
-    assert started["cause"]["code"] == "ServerExited"
-    with psycopg.connect(up.uri("demo")) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
-    assert [found.pid for found in servers(world)] != [server.pid]

@@ -65,7 +65,8 @@ def somebody(request: pytest.FixtureRequest, instance_ports: str) -> Iterator[So
     world.clean_up()
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
+# Whatever 022 leaves open, 000 does as well; 022 is what every other test runs with.
+@pytest.mark.parametrize("umask", [0o000, 0o077], ids=oct)
 def test_its_files_are_its_own_and_it_listens_on_loopback_only(somebody: Somebody, umask: int):
     up = somebody.toygres("up", "demo", umask=umask)
     up.await_line(READY, PATIENCE)
@@ -107,7 +108,10 @@ def wrong_modes(somebody: Somebody) -> list[str]:
             # PostgreSQL's programs are no secret, but they are nobody else's either: their folder is closed.
             if "binaries" in path.relative_to(folder).parts:
                 continue
-            found = path.lstat()
+            try:
+                found = path.lstat()
+            except FileNotFoundError:
+                continue  # Made ahead, and renamed meanwhile: it is looked at again once all has stopped.
             if not stat.S_ISLNK(found.st_mode) and found.st_mode & 0o077:
                 wrong.append(f"{stat.filemode(found.st_mode)} {path}")
             if found.st_uid not in (owner, *server_users(somebody)):

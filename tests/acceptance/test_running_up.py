@@ -14,9 +14,13 @@ from typing import Any
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 from tests.acceptance.conftest import World, await_that
+from toygres.domain import ids
+from toygres.platforms.local import place, processes
+from toygres.platforms.local.layout import Layout
 from toygres.processes import flower
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
@@ -137,3 +141,30 @@ def test_a_killed_process_is_back_soon_and_the_rest_goes_on(running: World, name
     for command in (("create", f"after-{name}"), ("delete", f"after-{name}", "--yes")):
         ran = running.toygres(*command)
         assert ran.returncode == 0, ran.stderr
+
+
+def ask(world: World, *arguments: str) -> Any:
+    """The JSON that a command answers with."""
+    ran = world.toygres(*arguments, "-o", "json")
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_a_killed_server_is_back_soon_and_what_was_done_tells_why(running: World):
+    assert running.toygres("create", "killed").returncode == 0
+    where = place.find(running.home)
+    instance = ids.parse(ids.INSTANCE, ask(running, "get", "killed")["id"])
+    assert instance is not None
+    server = processes.postmaster(Layout(where, instance))
+    assert server is not None
+    server.kill()
+    await_that(lambda: ask(running, "operations", "killed")["items"][0]["actor"] == "observer")
+    started = ask(running, "operations", "killed")["items"][0]
+    assert running.toygres("operations", started["id"], "--follow").returncode == 0
+    assert started["cause"]["code"] == "ServerExited"
+    with psycopg.connect(ask(running, "uri", "killed")["uri"]) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    again = processes.postmaster(Layout(where, instance))
+    assert again is not None
+    assert again.pid != server.pid
+    assert running.toygres("delete", "killed", "--yes").returncode == 0

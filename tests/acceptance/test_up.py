@@ -128,21 +128,6 @@ def test_up_in_the_background_is_stopped_by_down(world: World):
     assert world.toygres("list").returncode == 5
 
 
-def test_down_stops_the_servers_that_a_killed_up_left_running(world: World):
-    up = world.up("demo").await_ready()
-    uri = up.uri("demo")
-    up.process.kill()
-    up.await_end()
-    stopped = world.toygres("down")
-    home = world.home.path
-    said = f"`toygres up` had ended; stopped the 1 server that it left running on {home}.\n"
-    assert (stopped.returncode, stopped.stderr) == (0, said)
-    assert world.processes() == []
-    with pytest.raises(psycopg.OperationalError):
-        psycopg.connect(uri)
-    assert world.toygres("down").stderr == f"Nothing runs on {home}.\n"
-
-
 def test_sigterm_while_it_is_starting_leaves_nothing(world: World):
     up = world.up("demo")
     await_that(lambda: world.home.running.exists() and world.running()["processes"])
