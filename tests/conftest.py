@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -50,6 +51,8 @@ from toygres.store.session import Store
 def pytest_configure(config: pytest.Config) -> None:
     """Where everything must run, what is left out is a failure."""
     config.stash[_LEFT_OUT] = []
+    # A shell that runs us in the background has Ctrl-C ignored, by us and by all that we start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Scheduling(LoadScopeScheduling):

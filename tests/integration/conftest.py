@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from making_stack import Stack, forget_connections, remove
 
 from toygres import config
 from toygres.home import Home
-from toygres.platforms.local import place
+from toygres.platforms.local import binaries, place, template
+from toygres.platforms.local.commands import run
 from toygres.processes import child
 from toygres.processes.broker import Broker
 from toygres.processes.metadata import Metadata
@@ -23,23 +26,44 @@ from toygres.store import instances, migrate
 from toygres.store.changes import Changes
 
 
+@pytest.fixture(scope="session")
+def initialised() -> Iterator[Path]:
+    """A template of data folders: the first create of a home would take a second to make one."""
+    folder = Path(tempfile.mkdtemp(prefix="tg-template-"))
+    home = Home(folder / "home")
+    where = place.find(home)
+    yield template.ensure(where, binaries.bundled(where))
+    place.forget(home)
+    shutil.rmtree(folder)
+
+
 @pytest.fixture
-def stack(home: Home, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def ready_home(home: Home, initialised: Path) -> Home:
+    """The test's home, which has a template already."""
+    where = place.find(home)
+    lent = where.root / "templates" / template.name_of(where, binaries.bundled(where))
+    run(where, ["mkdir", "-p", lent.parent], seconds=10)
+    run(where, ["ln", "-s", initialised, lent], seconds=10)
+    return home
+
+
+@pytest.fixture
+def stack(ready_home: Home, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """A broker that runs, and no worker yet; whatever the test started has ended when it ends."""
-    with _stack(home, database_url, monkeypatch) as made:
+    with _stack(ready_home, database_url, monkeypatch) as made:
         yield made
 
 
 @pytest.fixture
-def own_database(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def own_database(ready_home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """The same with a metadata DB that no other test uses, so that it may be killed."""
-    metadata = Metadata(home, place.find(home))
+    metadata = Metadata(ready_home, place.find(ready_home))
     server = child.spawn(metadata.prepare())
-    with subprocess.Popen(["tail", "-n", "+1", "-F", home.logs / "metadata.log"], stdout=subprocess.PIPE) as said:
+    with subprocess.Popen(["tail", "-n", "+1", "-F", ready_home.logs / "metadata.log"], stdout=subprocess.PIPE) as said:
         assert any(b"ready to accept connections" in line for line in said.stdout)
         said.terminate()
     migrate.upgrade(metadata.url)
-    with _stack(home, metadata.url, monkeypatch) as made:
+    with _stack(ready_home, metadata.url, monkeypatch) as made:
         made.metadata, made.database = metadata, server
         yield made
     made.database.kill()

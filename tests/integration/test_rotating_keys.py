@@ -10,6 +10,7 @@ import sys
 import pytest
 from making_stack import Stack
 
+from toygres import rotation
 from toygres.domain.operation import OperationState
 from toygres.keyring import KeyFile
 
@@ -39,7 +40,7 @@ def test_what_is_on_its_way_arrives_and_a_process_with_a_key_that_was_dropped_is
     assert rotated.returncode == 0, rotated.stderr
     assert "1 password on the way" in rotated.stdout
     second = stack.order("second")
-    assert rotate(stack).returncode == 0
+    assert rotation.rotate(stack.services.settings, stack.services.store).dropped == 1
     assert oldest not in keys.read()
     worker.send_signal(signal.SIGCONT)
     for order in (first, second):
