@@ -204,6 +204,12 @@ def _ports_of_our_own(instance_ports: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("TOYGRES_INSTANCE_PORTS", instance_ports)
 
 
+@pytest.fixture(autouse=True)
+def _no_home_of_the_testers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Toygres that the tester runs has the default home, and is none of a test's business."""
+    monkeypatch.setenv("TOYGRES_HOME", "/nonexistent/toygres")
+
+
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     """A home of the test's own, with a token and keys; what servers left outside it goes with it."""
