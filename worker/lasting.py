@@ -34,7 +34,9 @@ class Lasting:
 
     def join(self, seconds: float) -> None:
         """Wait until it has ended, for so long at most."""
-        self._thread.join(timeout=seconds)
+        # A process may have to end before it has begun.
+        if self._thread.ident is not None:
+            self._thread.join(timeout=seconds)
 
     def _run(self) -> None:
         while not self._stop.is_set():
