@@ -19,7 +19,7 @@ from worker.app import QUEUE
 
 # Seconds after which messages that nobody takes, although somebody could, are a trouble.
 NEGLECTED_SECONDS = 10.0
-_MEND_BROKER = "Mend what it names, a full disk for one; what is ordered waits until then."
+_MEND_BROKER = "Its log tells why: a full disk, for one. What is ordered waits until then."
 
 
 class Queue:
@@ -63,15 +63,22 @@ class Queue:
 
     def _asked(self, question: Callable[[Pipeline], object]) -> list[Any]:
         pipe = self._client.pipeline(transaction=False)
-        # A broker whose disk is full answers what only reads. This writes, and changes nothing: no key of ours expires.
-        pipe.persist(self._key)
+        # A broker whose disk or memory is full answers what only reads. This would write, if the list were there.
+        pipe.lpushx(f"{self._key}.never", "")
         question(pipe)
         try:
-            return pipe.execute()
-        except redis.ResponseError as refusal:
-            raise Unavailable(f"The broker refuses to write: {refusal}", _MEND_BROKER) from refusal
+            answers: list[Any] = pipe.execute(raise_on_error=False)
         except redis.RedisError as error:
             raise Unavailable("The broker doesn't answer.") from error
+        for refusal in answers:
+            if isinstance(refusal, redis.RedisError):
+                raise Unavailable(f"The broker refuses to write ({_kind(refusal)}).", _MEND_BROKER) from refusal
+        return answers
+
+
+def _kind(refusal: redis.RedisError) -> str:
+    """Which refusal it is. The rest may name users and keys, and whoever asks for readiness reads it."""
+    return str(refusal).partition(" ")[0] if type(refusal) is redis.ResponseError else type(refusal).__name__
 
 
 def _published_at(message: bytes) -> float | None:

@@ -128,10 +128,12 @@ class Runtime:
             self._hand_back()
             for part in parts:
                 part.join(_ENDING_SECONDS)
-            self.queue.close()
-            self.services.close()
-            # Last, and here, so that whichever thread comes second waits for it, too.
-            servers.end()
+            try:
+                self.queue.close()
+                self.services.close()
+            finally:
+                # Last, and here, so that whichever thread comes second waits for it, too.
+                servers.end()
 
     def _take_no_more(self) -> None:
         self._leaving = True

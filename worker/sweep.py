@@ -40,6 +40,7 @@ class Sweep:
         self._store = services.store
         self._queue = queue
         self._presence = presence
+        self._told = ""
 
     def act(self) -> int:
         """Sweep once; how many operations were published. Raises Unavailable when the DB doesn't answer."""
@@ -48,9 +49,11 @@ class Sweep:
         while True:
             try:
                 oldest_age = self._queue.oldest_age()
-            except Unavailable:
+            except Unavailable as away:
                 # Nobody can say now what was lost: nothing is published, and nothing marked.
+                self._tell_once(away.message)
                 return published
+            self._tell_once("")
             due = sweeps.take_due(self._store, oldest_age)
             told = self._publish(due)
             published += told
@@ -73,6 +76,11 @@ class Sweep:
         if due:
             log.info("swept", due=len(due), published=published, parked=parked)
         return published
+
+    def _tell_once(self, trouble: str) -> None:
+        if trouble and trouble != self._told:
+            log.warning("sweep_waits_for_broker", reason=trouble)
+        self._told = trouble
 
     def release_lost(self) -> None:
         """Free the claims of workers that are gone, and those whose step's time is over."""

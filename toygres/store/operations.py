@@ -16,8 +16,11 @@ from toygres.store.claims import GRACE_SECONDS
 from toygres.store.session import Connection, Row, Store
 
 # Waited is what is left of the time since the step's turn came when its work is taken away.
+# Named, since a prepared `SELECT *` fails once a newer version of Toygres has added a column.
 _COLUMNS = """
-o.*, i.name AS instance_name, (
+o.id, o.kind, o.state, o.instance_id, o.project, o.actor, o.request_id, o.retry_of, o.superseded_by, o.revision,
+o.created_at, o.started_at, o.ended_at, o.deadline_at, o.cancel_requested_at, o.cause, o.leftovers,
+i.name AS instance_name, (
     SELECT coalesce(jsonb_agg(jsonb_build_object(
         'position', s.position, 'name', s.name, 'state', s.state, 'attempts', s.attempts, 'looks', s.looks,
         'undoes', (SELECT u.name FROM toygres.steps u WHERE u.operation_id = o.id AND u.position = s.undoes),

@@ -10,7 +10,7 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -50,25 +50,29 @@ class Pool:
     def close(self) -> None:
         """Close those that nobody uses now, and the others once they are given back."""
         self._closed = True
-        while self._kept:
-            self._kept.pop().close()
+        self._drain()
 
     def _take(self) -> Connection:
-        while self._kept:
-            try:
+        with suppress(IndexError):
+            while True:
                 connection = self._kept.pop()
-            except IndexError:
-                # Another thread was quicker.
-                break
-            if not _lost(connection):
-                return connection
-            connection.close()
+                if not _lost(connection):
+                    return connection
+                connection.close()
         return self._connect()
+
+    def _drain(self) -> None:
+        # Other threads may take some, or give some back, meanwhile.
+        with suppress(IndexError):
+            while True:
+                self._kept.pop().close()
 
     def _give_back(self, connection: Connection) -> None:
         usable = not connection.closed and connection.info.transaction_status is TransactionStatus.IDLE
         if usable and not self._closed and len(self._kept) < self._most_kept:
             self._kept.append(connection)
+            if self._closed:
+                self._drain()
         else:
             connection.close()
 

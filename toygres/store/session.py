@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import namedtuple_row, tuple_row
 from psycopg.types.json import set_json_dumps
 
-from toygres.errors import Unavailable
+from toygres.errors import Misconfigured, Unavailable
 from toygres.store.pool import Connection, Pool
 
 __all__ = ["Connection", "Row", "Store"]
@@ -58,6 +58,7 @@ class Store:
                 autocommit=True,
                 row_factory=tuple_row,
                 application_name=name,
+                client_encoding="UTF8",
                 options=options,
                 **_KEEPALIVE,  # type: ignore[arg-type]
             )
@@ -96,7 +97,7 @@ class Store:
             with self._pool.connection() as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError) as lost:
-            raise Unavailable("The metadata database doesn't answer.") from lost
+            raise _told(lost) from lost
         except psycopg.Error as error:
             if connection is not None and connection.closed:
                 raise Unavailable("The metadata database doesn't answer.") from error
@@ -108,12 +109,27 @@ class Store:
             autocommit=True,
             row_factory=namedtuple_row,
             application_name="toygres",
+            client_encoding="UTF8",
             options=self._options,
             **_KEEPALIVE,  # type: ignore[arg-type]
         )
 
 
+def _told(lost: psycopg.Error) -> Unavailable:
+    """A server that went answers no more (SQLSTATE class 57P, or none at all); any other has said why it couldn't."""
+    if lost.sqlstate is None or lost.sqlstate.startswith("57P"):
+        return Unavailable("The metadata database doesn't answer.")
+    return Unavailable(f"The metadata database couldn't do what it was asked ({type(lost).__name__}).")
+
+
 def conninfo(database_url: str) -> str:
-    """The URL in libpq's other form; the name of a Python driver, which other programs want in it, is left out."""
+    """The URL in libpq's other form; the name of a Python driver, which other programs want in it, is left out.
+
+    Raises Misconfigured when libpq can't read it.
+    """
     scheme, separator, rest = database_url.partition("://")
-    return make_conninfo(f"{scheme.partition('+')[0]}{separator}{rest}")
+    try:
+        return make_conninfo(f"{scheme.partition('+')[0]}{separator}{rest}")
+    except psycopg.ProgrammingError:
+        # What libpq says quotes the URL, and so the password.
+        raise Misconfigured("DATABASE_URL isn't one that libpq can read: see PostgreSQL's connection URIs.") from None

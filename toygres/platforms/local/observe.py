@@ -39,8 +39,12 @@ def evidence(layout: Layout, secrets: Iterable[str] = ()) -> tuple[str, ...]:
     text = None
     with suppress(FileNotFoundError, NotADirectoryError), opened(layout.place, INSTANCES, layout.id.hex) as anchor:
         text = anchor.read(LOG)
-    lines = (text or "").rpartition(START_MARK)[2].splitlines()
-    return scrubbed([line for line in without_statements(lines) if line.strip()][-_EVIDENCE_LINES:], secrets)
+    # Only a line feed ends a line: PostgreSQL writes what else a client's words may hold as it is.
+    lines = (text or "").split("\n")
+    marks = [number for number, line in enumerate(lines) if line == START_MARK]
+    since = lines[marks[-1] + 1 :] if marks else lines
+    own = without_statements(since, from_the_start=bool(marks))
+    return scrubbed([line for line in own if line.strip()][-_EVIDENCE_LINES:], secrets)
 
 
 def _ended(layout: Layout, port: int | None, secrets: Iterable[str]) -> ServerStatus:

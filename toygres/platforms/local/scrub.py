@@ -19,16 +19,22 @@ _PATTERNS = (
 _ENTRY = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+ \[\d+\] (?:(?P<writer>[^:]+) )?(?P<level>[A-Z0-9]+): +(?P<words>.*)"
 )
-# Who speaks to clients. What is FATAL to one of them ends its session, not the server.
-_SESSIONS = frozenset({"client backend", "dead-end client backend", "not initialized", "parallel worker", "walsender"})
+# Who runs nothing of users' and speaks to none of them. What is FATAL to a session ends that, not the server, and an
+# autovacuum worker calls users' functions.
+_OWN = frozenset(
+    {"postmaster", "startup", "checkpointer", "background writer", "walwriter", "archiver", "standalone backend"}
+)
 _OF_STATEMENTS = re.compile(r"statement: |execute |parse |bind |duration: |fastpath function call: ")
 _MORE = frozenset({"DETAIL", "HINT", "CONTEXT", "QUERY", "LOCATION", "BACKTRACE"})
 
 
-def without_statements(lines: Iterable[str]) -> list[str]:
-    """The server's own lines: without its users' statements, which may hold passwords, and what users were told."""
+def without_statements(lines: Iterable[str], *, from_the_start: bool = True) -> list[str]:
+    """The server's own lines: without its users' statements, which may hold passwords, and what users were told.
+
+    Unless they come from the start of a log, those before the first whole entry may be anybody's, and are left out.
+    """
     kept: list[str] = []
-    keeping = True
+    keeping = from_the_start
     for line in lines:
         if entry := _ENTRY.match(line):
             keeping = _is_the_servers(entry["writer"], entry["level"], entry["words"], keeping)
@@ -40,7 +46,7 @@ def without_statements(lines: Iterable[str]) -> list[str]:
 def _is_the_servers(writer: str | None, level: str, words: str, before: bool) -> bool:
     if level in _MORE:
         return before and not words.startswith("Failed process was running: ")
-    if writer in _SESSIONS and level != "PANIC":
+    if writer is not None and writer not in _OWN and level != "PANIC":
         return False
     return level not in ("ERROR", "STATEMENT") and not (level == "LOG" and _OF_STATEMENTS.match(words))
 

@@ -46,7 +46,9 @@ const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
 // What tells an element from others of its kind, also once it is drawn anew.
 function mark(element) {
   const form = element.closest("form");
-  return [element.tagName, element.id, element.getAttribute("href"), form && form.getAttribute("action")].join(" ");
+  const named = element.closest("[id]");
+  const ways = [element.getAttribute("href"), form && form.getAttribute("action")];
+  return [element.tagName, named && named.id, ...ways].join(" ");
 }
 
 function replace(box, html) {
@@ -102,8 +104,15 @@ function offerCopy(button) {
   if (!navigator.clipboard) return;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "Copied";
+    const copied = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(copied.textContent);
+      button.textContent = "Copied";
+    } catch {
+      // The browser's user may not allow it: then it is chosen, for them to copy.
+      getSelection().selectAllChildren(copied);
+      button.textContent = "Chosen: copy it yourself";
+    }
   });
 }
 

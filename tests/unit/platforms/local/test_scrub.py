@@ -71,7 +71,6 @@ def test_what_it_told_its_clients_is_left_out_unless_it_ended_by_it():
         entry("FATAL", "could not locate a valid checkpoint record", "startup"),
         entry("PANIC", "could not write to file: No space left on device", "client backend"),
         entry("CONTEXT", "while it wrote: WAL", "client backend"),
-        entry("LOG", "logical replication: worker started", "logical replication launcher"),
     ]
     told = [
         entry("FATAL", 'role "canary" does not exist', "client backend"),
@@ -79,6 +78,7 @@ def test_what_it_told_its_clients_is_left_out_unless_it_ended_by_it():
         entry("FATAL", "the database system is starting up", "dead-end client backend"),
         entry("FATAL", "unsupported frontend protocol", "not initialized"),
         entry("LOG", "could not receive data from client", "walsender"),
+        entry("LOG", "a user's function says: No space left on device", "autovacuum worker"),
     ]
     assert without_statements([kept[0], *told, *kept[1:], *told]) == kept
 
@@ -88,3 +88,9 @@ def test_lines_that_no_server_wrote_stay():
         "postgres: could not find the file",
         "  canary",
     ]
+
+
+def test_of_a_log_that_begins_anywhere_only_whole_entries_count():
+    lines = ['nt backend FATAL:  password authentication failed for user "canary"', "\t'canary'"]
+    kept = entry("LOG", "database system is shut down", "postmaster")
+    assert without_statements([*lines, kept], from_the_start=False) == [kept]
