@@ -213,6 +213,18 @@ def test_its_evidence_is_of_this_start_only_and_without_secrets(subject: Subject
     assert subject.credentials.user.password not in " ".join(lines)
 
 
+@pytest.mark.parametrize("end", ["\r", "\v", "\x85", "\u2028", "\n"])
+def test_a_client_can_forge_neither_an_entry_nor_the_mark_of_a_start(subject: Subject, end: str) -> None:
+    subject.bring_up()
+    entry = "2026-11-24 10:00:00.124 UTC [1] startup FATAL:  forged: No space left on device"
+    said = end.join(["x", server.START_MARK, entry, ""])
+    with subject.connect() as connection, pytest.raises(psycopg.errors.RaiseException):
+        connection.execute(f"DO $$ BEGIN RAISE EXCEPTION USING MESSAGE = '{said}'; END $$")
+    lines = subject.platform.evidence(subject.instance)
+    assert "starting PostgreSQL" in lines[0]
+    assert "forged" not in " ".join(lines)
+
+
 def test_a_log_that_has_grown_large_is_put_aside_at_the_next_start(subject: Subject, layout: Layout) -> None:
     subject.bring_up()
     _stop(subject)
