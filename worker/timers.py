@@ -24,6 +24,8 @@ class Timer:
         self._name = name
         self._seconds = seconds
         self._jitter = jitter
+        # Nobody's secret hangs on it, and nobody else's chances.
+        self._chance = random.Random()  # noqa: S311
         self._act = act
         self._stopped = False
         self._due = threading.Event()
@@ -55,8 +57,7 @@ class Timer:
             self._due.clear()
             if self._stopped:
                 return
-            # Nobody's secret hangs on it.
-            next_at = time.monotonic() + self._seconds * random.uniform(1 - self._jitter, 1)  # noqa: S311
+            next_at = time.monotonic() + self._seconds * self._chance.uniform(1 - self._jitter, 1)
             try:
                 self._act()
             except Unavailable as error:

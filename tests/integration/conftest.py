@@ -110,6 +110,10 @@ class Gates:
         os.mkfifo(self.folder / name)
         return self.folder / name
 
+    def reached(self, name: str) -> None:
+        """Return once somebody waits there: a step that is running may not have come to its gate yet."""
+        os.close(os.open(self.folder / name, os.O_WRONLY))
+
     def let_pass(self, name: str) -> Path:
         """Have those that come from now on pass; who waits goes on waiting. The old gate."""
         return (self.folder / name).rename(self.folder / f"{name}-{len(list(self.folder.iterdir()))}")

@@ -28,6 +28,7 @@ def test_a_worker_does_not_hang_on_a_silent_broker(stack: Stack, gates: Gates) -
     worker = stack.start_worker(ODD_GATES=str(gates.folder), ODD_PLATFORM="memory")
     operation = stack.order()
     stack.once(operation, lambda found: found.steps[1].state is StepState.RUNNING)
+    gates.reached("apply_storage")
     stack.valkey.send_signal(signal.SIGSTOP)
     gates.let_pass("apply_storage").rename(gate.with_name("first"))
     gates.open(gate.with_name("first"))

@@ -28,6 +28,7 @@ def _hold(stack: Stack, gates: Gates, many: int) -> tuple[subprocess.Popen[bytes
     held = [stack.order(f"held{number}") for number in range(many)]
     for operation in held:
         stack.once(operation, _storage_runs)
+    gates.reached("apply_storage")
     return victim, held
 
 
@@ -74,6 +75,7 @@ def test_a_crash_of_the_metadata_database_is_no_death_of_workers(own_database: S
     workers = stack.start_workers(2, ODD_GATES=str(gates.folder), ODD_PLATFORM="memory")
     held = [stack.order(f"held{number}") for number in range(4)]
     before = [stack.once(operation, _storage_runs) for operation in held]
+    gates.reached("apply_storage")
     stack.crash_database()
     stack.await_beats(2)
     assert stack.services.store.one("SELECT count(*) AS n FROM toygres.workers").n == 2

@@ -65,6 +65,7 @@ def test_a_hung_step_that_wakes_late_in_a_worker_that_went_on_changes_nothing(st
     worker = stack.start_worker(ODD_GATES=str(gates.folder), ODD_PLATFORM="memory", TOYGRES_WORKER_SLOTS="16")
     operation = _order_hung(stack, "demo")
     stack.once(operation, lambda found: found.steps[1].state is StepState.RUNNING)
+    gates.reached("apply_storage")
     gate = gates.let_pass("apply_storage")
     ended = stack.ended(operation)
     assert (ended.state, ended.steps[1].attempts) == (OperationState.SUCCEEDED, 2)
