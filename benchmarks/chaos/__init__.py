@@ -79,9 +79,11 @@ def _judge(
     seconds: float,
     seed: int,
 ) -> Report:
+    # The last fault may have met the metadata DB, and the time of its return counts.
+    returned = verdict.await_answer(under_fire.stack.metadata.url, QUIET_SECONDS)
     services = under_fire.stack.services()
     try:
-        quiet = verdict.await_quiet(services.store, QUIET_SECONDS)
+        quiet = verdict.await_quiet(services.store, QUIET_SECONDS, already=returned)
         # What has ended a moment ago is told by the kernel a moment later.
         time.sleep(_LOOK_SECONDS)
         left = verdict.orphans(services)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from benchmarks.chaos.faults import Strike
 from benchmarks.chaos.plan import Kind
 from benchmarks.chaos.recorder import postmasters
+from benchmarks.frame.stack import await_that
 from toygres.domain.instance import Instance, InstanceState
 from toygres.errors import Unavailable
 from toygres.platforms.local import place
@@ -39,9 +41,20 @@ class Quiet:
     open: int
 
 
-def await_quiet(store: Store, most_seconds: float) -> Quiet:
-    """Wait until no operation is open."""
-    began = time.monotonic()
+def await_answer(database_url: str, most_seconds: float) -> float:
+    """Return once the metadata DB answers; the seconds that it took."""
+
+    def answers() -> bool:
+        with suppress(Unavailable), closing(Store(database_url, connections=1)) as store:
+            return store.one("SELECT 1") is not None
+        return False
+
+    return await_that("an answer of the metadata DB", answers, most_seconds, _LOOK_SECONDS)
+
+
+def await_quiet(store: Store, most_seconds: float, *, already: float = 0.0) -> Quiet:
+    """Wait until no operation is open, `already` seconds after the last fault."""
+    began = time.monotonic() - already
     left = -1
     while (passed := time.monotonic() - began) < most_seconds:
         try:
