@@ -7,36 +7,28 @@ from collections.abc import Callable
 
 import structlog
 
+from worker.background import Background
+
 log = structlog.get_logger(__name__)
 
 
-class Lasting:
+class Lasting(Background):
     """Calls `act`, and again `pause` seconds after it has ended; what it raises is logged as `<kind>_interrupted`.
 
     `act` is given the event at which it is to end.
     """
 
     def __init__(self, kind: str, platform: str, pause: float, act: Callable[[threading.Event], object]) -> None:
+        super().__init__(f"{kind}-{platform}")
         self._kind = kind
         self._platform = platform
         self._pause = pause
         self._act = act
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"{kind}-{platform}", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
 
     def stop(self) -> None:
         """Tell it to end; doesn't wait for it."""
         self._stop.set()
-
-    def join(self, seconds: float) -> None:
-        """Wait until it has ended, for so long at most."""
-        # A process may have to end before it has begun.
-        if self._thread.ident is not None:
-            self._thread.join(timeout=seconds)
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -39,7 +39,7 @@ class Queue:
         Raises Unavailable when the broker doesn't answer, or refuses to write: then nobody can say what is lost, and
         nobody can take anything.
         """
-        _, message = self._asked(lambda pipe: pipe.lindex(self._key, -1))
+        message = self._write_and(lambda pipe: pipe.lindex(self._key, -1))
         if message is None:
             return None
         published_at = _published_at(message)
@@ -47,7 +47,7 @@ class Queue:
 
     def ping(self) -> None:
         """Return when the broker answers, and writes. Raises Unavailable."""
-        self._asked(lambda pipe: pipe)
+        self._write_and()
 
     def answers(self) -> bool:
         """Whether the broker answers, and writes."""
@@ -61,11 +61,13 @@ class Queue:
         """Give the connections back."""
         self._client.close()
 
-    def _asked(self, question: Callable[[Pipeline], object]) -> list[Any]:
+    def _write_and(self, ask: Callable[[Pipeline], object] | None = None) -> Any:
+        """See that the broker writes, and ask it something in the same round trip; the answer. Raises Unavailable."""
         pipe = self._client.pipeline(transaction=False)
         # A broker whose disk or memory is full answers what only reads. This would write, if the list were there.
         pipe.lpushx(f"{self._key}.never", "")
-        question(pipe)
+        if ask is not None:
+            ask(pipe)
         try:
             answers: list[Any] = pipe.execute(raise_on_error=False)
         except redis.RedisError as error:
@@ -73,7 +75,7 @@ class Queue:
         for refusal in answers:
             if isinstance(refusal, redis.RedisError):
                 raise Unavailable(f"The broker refuses to write ({_kind(refusal)}).", _MEND_BROKER) from refusal
-        return answers
+        return answers[-1]
 
 
 def _kind(refusal: redis.RedisError) -> str:

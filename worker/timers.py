@@ -10,17 +10,19 @@ from collections.abc import Callable
 import structlog
 
 from toygres.errors import Unavailable
+from worker.background import Background
 
 log = structlog.get_logger(__name__)
 
 
-class Timer:
+class Timer(Background):
     """Calls `act` every `seconds`, the first time at once; what it raises is logged, and the next call comes.
 
     With `jitter`, up to that part of each pause is left out, at random.
     """
 
     def __init__(self, name: str, seconds: float, act: Callable[[], object], jitter: float = 0.0) -> None:
+        super().__init__(name)
         self._name = name
         self._seconds = seconds
         self._jitter = jitter
@@ -29,11 +31,6 @@ class Timer:
         self._act = act
         self._stopped = False
         self._due = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
 
     def stop(self) -> None:
         """Call no more; doesn't wait for a call that is going on."""
@@ -43,12 +40,6 @@ class Timer:
     def call_now(self) -> None:
         """Don't wait for the next time."""
         self._due.set()
-
-    def join(self, seconds: float) -> None:
-        """Wait for a call that is going on, for so long at most."""
-        # A process may have to end before it has begun.
-        if self._thread.ident is not None:
-            self._thread.join(timeout=seconds)
 
     def _run(self) -> None:
         next_at = time.monotonic()

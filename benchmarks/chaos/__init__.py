@@ -6,6 +6,7 @@ import secrets
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
+from dataclasses import dataclass
 
 from benchmarks.chaos import verdict
 from benchmarks.chaos.faults import Fire, Strike, told
@@ -52,7 +53,10 @@ def run(options: Namespace) -> Report:
         seconds = time.monotonic() - began
         fire.thaw()
         load.stop()
-        report = _judge(under_fire, recorder, load, fire.strikes, options, seconds, seed)
+        left = _look(under_fire, recorder, fire.strikes)
+        for trouble in (*left.orphans, *left.doubles):
+            say(trouble)
+        report = _report(left, recorder, load, fire.strikes, options, seconds, seed)
         recorder.stop()
         _clear(under_fire)
     return report
@@ -70,15 +74,18 @@ def _burn(fire: Fire, load: Load, options: Namespace, seed: int) -> None:
             return
 
 
-def _judge(
-    under_fire: Target,
-    recorder: Recorder,
-    load: Load,
-    strikes: list[Strike],
-    options: Namespace,
-    seconds: float,
-    seed: int,
-) -> Report:
+@dataclass(frozen=True, kw_only=True)
+class _Left:
+    """What was found once all was silent."""
+
+    quiet: verdict.Quiet
+    orphans: list[str]
+    doubles: list[str]
+    takeovers: list[float]
+    operations: dict[str, int]
+
+
+def _look(under_fire: Target, recorder: Recorder, strikes: list[Strike]) -> _Left:
     # The last fault may have met the metadata DB, and the time of its return counts.
     returned = verdict.await_answer(under_fire.stack.metadata.url, QUIET_SECONDS)
     services = under_fire.stack.services()
@@ -86,54 +93,53 @@ def _judge(
         quiet = verdict.await_quiet(services.store, QUIET_SECONDS, already=returned)
         # What has ended a moment ago is told by the kernel a moment later.
         time.sleep(_LOOK_SECONDS)
-        left = verdict.orphans(services)
-        doubles = [*recorder.doubles, *verdict.done_twice(services.store)]
-        taken = verdict.takeovers(services.store, strikes)
-        ended = verdict.count_operations(services.store)
+        return _Left(
+            quiet=quiet,
+            orphans=verdict.orphans(services),
+            doubles=[*recorder.doubles, *verdict.done_twice(services.store)],
+            takeovers=verdict.takeovers(services.store, strikes),
+            operations=verdict.count_operations(services.store),
+        )
     finally:
         services.close()
-    for trouble in (*left, *doubles):
-        say(trouble)
+
+
+def _bounds(left: _Left, strikes: list[Strike], options: Namespace) -> tuple[Bound, ...]:
     holding = sum(bool(strike.held) for strike in strikes)
-    times = [
-        Bound(
-            "from a kill to the next claim of a step that the victim held, p95",
-            _p95(taken),
-            most=TAKEOVER_SECONDS,
-            unit="s",
-        )
-    ]
-    amounts = [
-        Bound("operations", float(sum(ended.values())), least=float(options.operations)),
+    return (
+        Bound(f"operations open {QUIET_SECONDS:g} s after the last fault", float(left.quiet.open), most=0.0),
+        Bound("orphans", float(len(left.orphans)), most=0.0),
+        Bound("double effects", float(len(left.doubles)), most=0.0),
+        Bound("operations", float(sum(left.operations.values())), least=float(options.operations)),
         Bound("faults", float(len(strikes)), least=float(options.faults)),
         Bound("faults while the victim held a step", float(holding), least=float(options.holding)),
-    ]
-    bounds = [
-        Bound(f"operations open {QUIET_SECONDS:g} s after the last fault", float(quiet.open), most=0.0),
-        Bound("orphans", float(len(left)), most=0.0),
-        Bound("double effects", float(len(doubles)), most=0.0),
-    ]
-    told_only = [Figure(bound.name, bound.value, bound.unit) for bound in times] if options.times_only_told else []
+    )
+
+
+def _report(
+    left: _Left, recorder: Recorder, load: Load, strikes: list[Strike], options: Namespace, seconds: float, seed: int
+) -> Report:
+    taken = "from a kill to the next claim of a step that the victim held, p95"
+    takeover = Bound(taken, _p95(left.takeovers), most=TAKEOVER_SECONDS, unit="s")
+    told = (Figure(takeover.name, takeover.value, takeover.unit),) if options.times_only_told else ()
+    ended_in = left.quiet.seconds if left.quiet.seconds is not None else QUIET_SECONDS
+    kinds = Counter(str(strike.fault.kind) for strike in strikes)
     return Report(
-        bounds=(*bounds, *amounts, *([] if options.times_only_told else times)),
+        bounds=(*_bounds(left, strikes, options), *(() if options.times_only_told else (takeover,))),
         figures=(
-            *told_only,
+            *told,
             Figure("seed", float(seed)),
             Figure("faults and orders went on for", seconds, "s"),
-            Figure(
-                "all had ended after the last fault in",
-                quiet.seconds if quiet.seconds is not None else QUIET_SECONDS,
-                "s",
-            ),
-            Figure("takeovers after a kill", float(len(taken))),
-            Figure("the slowest of them", max(taken, default=0.0), "s"),
+            Figure("all had ended after the last fault in", ended_in, "s"),
+            Figure("takeovers after a kill", float(len(left.takeovers))),
+            Figure("the slowest of them", max(left.takeovers, default=0.0), "s"),
             Figure("orders that were refused", float(load.refused)),
             Figure("orders without an answer", float(load.unanswered)),
             Figure("things made on the machine", float(recorder.made)),
         ),
         tables=(
-            Table("Faults", ("kind", "times"), tuple(sorted(Counter(str(s.fault.kind) for s in strikes).items()))),
-            Table("Operations", ("ended", "number"), tuple(ended.items())),
+            Table("Faults", ("kind", "times"), tuple(sorted(kinds.items()))),
+            Table("Operations", ("ended", "number"), tuple(left.operations.items())),
         ),
     )
 

@@ -6,7 +6,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks.chaos.stack import INSTANCES, Target
 from toygres.cli.client import Client, instance_path, operation_path
@@ -19,18 +19,6 @@ _PEOPLE = 5
 _MOST_INSTANCES = INSTANCES // 2
 _PAUSE_SECONDS = 0.4
 _CHANGES = ("stop", "start", "restart")
-
-
-class _Likely(NamedTuple):
-    """How likely one does what to an instance, beside 6 for ordering another."""
-
-    delete: int
-    change: int
-    cancel: int
-
-
-_BUSY = _Likely(delete=1, change=1, cancel=1)
-_IDLE = _Likely(delete=3, change=4, cancel=0)
 
 
 @dataclass
@@ -80,12 +68,12 @@ class Load:
         if held:
             instance = chance.choice(held)
             # Most people wait until their instance is ready; then it lives for a while.
-            patience = _BUSY if instance["operation"] else _IDLE
-            acts.append((patience.delete, lambda: client.delete(instance_path(instance["id"]))))
+            busy = instance["operation"]
+            acts.append((1 if busy else 3, lambda: client.delete(instance_path(instance["id"]))))
             change = chance.choice(_CHANGES)
-            acts.append((patience.change, lambda: client.post(instance_path(instance["id"], change))))
-            if instance["operation"]:
-                acts.append((patience.cancel, lambda: client.post(operation_path(instance["operation"], "cancel"))))
+            acts.append((1 if busy else 4, lambda: client.post(instance_path(instance["id"], change))))
+            if busy:
+                acts.append((1, lambda: client.post(operation_path(busy, "cancel"))))
         failed = [operation for operation in client.get("/v1/operations", limit=30)["items"] if _can_retry(operation)]
         if failed:
             retried = chance.choice(failed)

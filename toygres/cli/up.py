@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -72,16 +72,15 @@ def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> N
         plane = ControlPlane(home, say, stop.requested)
         serving = False
         try:
-            say(f"Starting Toygres in {home.path}")
-            with blamed(home, NotStarted, Misconfigured):
-                plane.start()
-            serving = True
-            with stop.interrupting():
-                _begin(home, name, ready_fd)
-            memory.give_back()
-            stop.requested.wait()
-            say("Stopping")
-        except KeyboardInterrupt:
+            with suppress(KeyboardInterrupt):
+                say(f"Starting Toygres in {home.path}")
+                with blamed(home, NotStarted, Misconfigured):
+                    plane.start()
+                serving = True
+                with stop.interrupting():
+                    _begin(home, name, ready_fd)
+                memory.give_back()
+                stop.requested.wait()
             say("Stopping")
         finally:
             plane.stop(_STOP_SECONDS)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -132,7 +132,5 @@ def ended(database_url: str, platform: str, left: Collection[UUID]) -> list[str]
         return [row.name for row in store.all(_ENDED, **values)]
 
 
-@contextmanager
-def _connected(database_url: str) -> Iterator[Store]:
-    with closing(Store(database_url, connections=1, statement_seconds=_SECONDS)) as store:
-        yield store
+def _connected(database_url: str) -> closing[Store]:
+    return closing(Store(database_url, connections=1, statement_seconds=_SECONDS))

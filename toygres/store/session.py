@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import namedtuple_row, tuple_row
+from psycopg.rows import RowFactory, namedtuple_row, tuple_row
 from psycopg.types.json import set_json_dumps
 
 from toygres.errors import Misconfigured, Unavailable
@@ -31,6 +31,7 @@ _KEEPALIVE: dict[str, int] = {
     "tcp_user_timeout": 5000,
 }
 _WAIT_SECONDS = 10.0
+_AWAY = "The metadata database doesn't answer."
 
 
 class Store:
@@ -43,8 +44,13 @@ class Store:
 
     def __init__(self, database_url: str, *, connections: int = 10, statement_seconds: float = 10.0) -> None:
         self.conninfo = conninfo(database_url)
-        self._options = f"-c statement_timeout={int(statement_seconds * 1000)} -c timezone=UTC"
-        self._pool = Pool(self._connect, kept=connections, most=2 * connections, wait_seconds=_WAIT_SECONDS)
+        options = f"-c statement_timeout={int(statement_seconds * 1000)} -c timezone=UTC"
+        self._pool = Pool(
+            lambda: self._open("toygres", options, namedtuple_row),
+            kept=connections,
+            most=2 * connections,
+            wait_seconds=_WAIT_SECONDS,
+        )
 
     def direct(self, name: str = "toygres") -> psycopg.Connection:
         """A connection of one's own, for LISTEN and session locks. Raises Unavailable.
@@ -53,17 +59,9 @@ class Store:
         """
         options = "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
         try:
-            return psycopg.connect(
-                self.conninfo,
-                autocommit=True,
-                row_factory=tuple_row,
-                application_name=name,
-                client_encoding="UTF8",
-                options=options,
-                **_KEEPALIVE,  # type: ignore[arg-type]
-            )
+            return self._open(name, options, tuple_row)
         except psycopg.Error as lost:
-            raise Unavailable("The metadata database doesn't answer.") from lost
+            raise _told(lost) from lost
 
     def one(self, statement: str, **values: Any) -> Row | None:
         """Run one statement; its first row, or None."""
@@ -100,17 +98,17 @@ class Store:
             raise _told(lost) from lost
         except psycopg.Error as error:
             if connection is not None and connection.closed:
-                raise Unavailable("The metadata database doesn't answer.") from error
+                raise Unavailable(_AWAY) from error
             raise
 
-    def _connect(self) -> Connection:
+    def _open(self, name: str, options: str, row_factory: RowFactory[Any]) -> Connection:
         return psycopg.connect(
             self.conninfo,
             autocommit=True,
-            row_factory=namedtuple_row,
-            application_name="toygres",
+            row_factory=row_factory,
+            application_name=name,
             client_encoding="UTF8",
-            options=self._options,
+            options=options,
             **_KEEPALIVE,  # type: ignore[arg-type]
         )
 
@@ -118,7 +116,7 @@ class Store:
 def _told(lost: psycopg.Error) -> Unavailable:
     """A server that went answers no more (SQLSTATE class 57P, or none at all); any other has said why it couldn't."""
     if lost.sqlstate is None or lost.sqlstate.startswith("57P"):
-        return Unavailable("The metadata database doesn't answer.")
+        return Unavailable(_AWAY)
     return Unavailable(f"The metadata database couldn't do what it was asked ({type(lost).__name__}).")
 
 
