@@ -16,7 +16,7 @@ from benchmarks.frame.samples import percentile, say
 from benchmarks.frame.stack import Stack, await_that, running_stack
 from benchmarks.frame.throwaway import throwaway_home
 from toygres.services import Services
-from toygres.store.workers import STEADY_SECONDS
+from toygres.store.workers import LOCKED_AGAIN_SECONDS
 
 KILLED_SECONDS = 3.0
 FROZEN_SECONDS = 8.0
@@ -91,7 +91,7 @@ def _taken_over(stack: Stack, services: Services, order: signal.Signals) -> list
 
 def _is_settled(services: Services) -> Callable[[], bool]:
     settled = "SELECT toygres.database_began_at() < clock_timestamp() - make_interval(secs => %(s)s) AS settled"
-    return lambda: (row := services.store.one(settled, s=STEADY_SECONDS)) is not None and bool(row.settled)
+    return lambda: (row := services.store.one(settled, s=LOCKED_AGAIN_SECONDS)) is not None and bool(row.settled)
 
 
 def _all_held(services: Services) -> Callable[[], bool]:

@@ -18,28 +18,31 @@ LOCK_CLASS = 7400
 FROZEN_AFTER_SECONDS = 5.0
 # A living worker whose session was cut has beaten again by then, and so holds its lock anew.
 _UNSEEN_SECONDS = 1.2
-# Who missed its own beats for so long can't tell others' death from an absence of the DB.
+# Who missed its own beats for so long can't tell others' silence from an absence of the DB.
 _OWN_GAP_SECONDS = 2.5
-STEADY_SECONDS = 8.0
+# Every living worker has its lock again so soon after the sessions of all were cut.
+LOCKED_AGAIN_SECONDS = 3.0
 
-# After a restart of the DB every session is gone and every row is old, though every worker lives. So only a
-# worker that has beaten steadily judges, and by locks only one that still holds its own.
+# After a restart of the DB every session is gone and every row is old, though every worker lives. So by locks judges
+# only who has held its own for a while, and by rows only who has beaten for as long as the others were silent.
 # A time ahead of now is a clock that stepped back: such a row says nothing, so its lock is asked.
 _REAP = f"""
 WITH judge AS MATERIALIZED (
-    SELECT EXISTS (
+    SELECT coalesce(me.cut_at < toygres.toygres_now() - make_interval(secs => {LOCKED_AGAIN_SECONDS}), true)
+           AND db.began_at < clock_timestamp() - make_interval(secs => {LOCKED_AGAIN_SECONDS})
+           AND EXISTS (
         SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
           AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
           AND l.classid = {LOCK_CLASS} AND l.objid = CAST(CAST(%(judge)s AS bigint) AS oid)
-    ) AS by_lock
-    FROM toygres.workers me
+    ) AS by_lock,
+    coalesce(me.unsteady_at < toygres.toygres_now() - make_interval(secs => {FROZEN_AFTER_SECONDS}), true)
+           AND db.began_at < clock_timestamp() - make_interval(secs => {FROZEN_AFTER_SECONDS}) AS by_row
+    FROM toygres.workers me CROSS JOIN (SELECT toygres.database_began_at() AS began_at) db
     WHERE me.id = %(judge)s
       AND abs(extract(epoch FROM me.seen_at - toygres.toygres_now())) < {_OWN_GAP_SECONDS}
-      AND coalesce(me.unsteady_at < toygres.toygres_now() - make_interval(secs => {STEADY_SECONDS}), true)
-      AND toygres.database_began_at() < clock_timestamp() - make_interval(secs => {STEADY_SECONDS})
 ), suspects AS MATERIALIZED (
-    SELECT w.id, judge.by_lock,
-        w.seen_at < toygres.toygres_now() - make_interval(secs => {FROZEN_AFTER_SECONDS}) AS frozen
+    SELECT w.id, judge.by_lock, judge.by_row
+        AND w.seen_at < toygres.toygres_now() - make_interval(secs => {FROZEN_AFTER_SECONDS}) AS frozen
     FROM toygres.workers w CROSS JOIN judge
     WHERE w.id <> %(judge)s
       AND (w.seen_at < toygres.toygres_now() - make_interval(secs => {_UNSEEN_SECONDS})
@@ -51,8 +54,8 @@ RETURNING w.id
 """
 _BEAT = f"""
 UPDATE toygres.workers SET
-    unsteady_at = CASE WHEN %(unsteady)s
-                            OR abs(extract(epoch FROM seen_at - toygres.toygres_now())) > {_OWN_GAP_SECONDS}
+    cut_at = CASE WHEN %(cut)s THEN toygres.toygres_now() ELSE cut_at END,
+    unsteady_at = CASE WHEN abs(extract(epoch FROM seen_at - toygres.toygres_now())) > {_OWN_GAP_SECONDS}
                        THEN toygres.toygres_now() ELSE unsteady_at END,
     seen_at = toygres.toygres_now(), took_at = toygres.toygres_now() - make_interval(secs => %(idle)s),
     slots = %(slots)s, busy = %(busy)s, hung = %(hung)s
@@ -127,13 +130,13 @@ class Presence:
         known = self._store.run(
             _BEAT,
             id=self.worker_id,
-            unsteady=not locked,
+            cut=not locked,
             idle=how.idle_seconds,
             slots=how.slots,
             busy=how.busy,
             hung=how.hung,
         )
-        # Unsteady before it is locked again: nobody may judge by a lock that is newer than that.
+        # Noted before it is locked again: nobody may judge by a lock that is newer than that.
         if known and not locked:
             self._lock()
         return known > 0

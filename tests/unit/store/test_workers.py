@@ -124,6 +124,8 @@ def test_who_does_not_hold_its_own_lock_judges_nobody_by_theirs(
     assert _reaped(store, judge) == []
     assert judge.beat()
     assert _reaped(store, judge) == [], "it has its lock again, but only just"
+    store.run("UPDATE toygres.workers SET cut_at = cut_at - make_interval(secs => 4)")
+    assert _reaped(store, judge) == [presence.worker_id]
 
 
 def test_who_missed_its_own_beats_takes_nobody_for_frozen(store: Store, presence: Presence, judge: Presence) -> None:
@@ -133,7 +135,19 @@ def test_who_missed_its_own_beats_takes_nobody_for_frozen(store: Store, presence
     assert _reaped(store, judge) == []
     assert judge.beat()
     assert _reaped(store, judge) == [], "the others must have had time to beat, too"
-    store.run("UPDATE toygres.workers SET unsteady_at = unsteady_at - make_interval(secs => 9)")
+    store.run("UPDATE toygres.workers SET unsteady_at = unsteady_at - make_interval(secs => 6)")
+    assert _reaped(store, judge) == [presence.worker_id]
+
+
+def test_who_missed_its_own_beats_judges_by_locks_as_soon_as_it_beats_again(
+    store: Store, presence: Presence, judge: Presence
+) -> None:
+    # A session outlives its worker's being frozen, so a lock that is free says what it always says.
+    _cut(store, presence)
+    _age(store, presence, 2)
+    _age(store, judge, 20)
+    assert _reaped(store, judge) == []
+    assert judge.beat()
     assert _reaped(store, judge) == [presence.worker_id]
 
 
@@ -178,7 +192,6 @@ def test_a_clock_that_stepped_back_hides_no_death(store: Store, presence: Presen
     _cut(store, presence)
     _shift(store, -3600)
     assert judge.beat()
-    store.run("UPDATE toygres.workers SET unsteady_at = unsteady_at - make_interval(secs => 9)")
     assert _reaped(store, judge) == [presence.worker_id]
 
 

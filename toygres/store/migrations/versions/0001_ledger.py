@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from alembic import op
-
-from toygres.errors import Bug
+from toygres.store.migrations import beside
 
 revision = "0001"
 down_revision = None
@@ -16,13 +12,9 @@ depends_on = None
 
 def upgrade() -> None:
     """Make every table; the reasons stand in the SQL beside this file."""
-    driver = op.get_bind().connection.driver_connection
-    if driver is None:
-        raise Bug("a migration runs on a connection without a driver")
-    # Without parameters, so that neither `%` nor `:` in it means anything.
-    driver.execute(Path(__file__).with_suffix(".sql").read_text())
+    beside.run_sql_beside(__file__)
 
 
 def downgrade() -> None:
-    """Refused: a schema is never taken back, since operations in flight would be lost."""
-    raise NotImplementedError("A schema is never taken back; restore the metadata DB from a backup instead.")
+    """Refused."""
+    beside.refuse()
