@@ -23,7 +23,7 @@ GRACE_SECONDS = 3.0
 LONGEST_PAUSE_SECONDS = 300.0
 # Seconds between looks at a parked step while an observer is there to wake it sooner; up to twice as many, so that
 # what was parked together isn't looked at together.
-LOOK_AGAIN_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 120.0
 # No wait is as long: what lies further ahead was written before the clock stepped back.
 AHEAD = "interval '15 minutes'"
 
