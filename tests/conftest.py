@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import structlog
 from cryptography.fernet import Fernet
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -38,6 +40,16 @@ pytest.register_assert_rewrite(
     *(f"tests.acceptance.{name}" for name in ("hunt", "planting", "breaking", "searched")),
 )
 
+# A logger that keeps how it was first used would take one test's way of logging into all the others.
+_configure = structlog.configure
+
+
+def _configure_uncached(**how: object) -> None:
+    _configure(**{**how, "cache_logger_on_first_use": False})
+
+
+structlog.configure = _configure_uncached
+
 from toygres.config import Settings, load
 from toygres.home import Home, write_private
 from toygres.platforms.local import place
@@ -53,6 +65,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_LEFT_OUT] = []
     # A shell that runs us in the background has Ctrl-C ignored, by us and by all that we start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _logs_stay_as_they_are() -> Iterator[None]:
+    """Commands that run in this process say how it logs; that ends with their test."""
+    handlers, level, before = logging.root.handlers[:], logging.root.level, structlog.get_config()
+    yield
+    if structlog.get_config() != before:
+        structlog.configure(**before)
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 class Scheduling(LoadScopeScheduling):

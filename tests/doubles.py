@@ -6,15 +6,16 @@ It passes the same contract tests as every platform.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from toygres.domain.instance import Credentials, Endpoint, Instance
+from toygres.domain.instance import Credentials, Endpoint, Instance, Way
 from toygres.errors import Cause, CauseCode, Refused
 from toygres.platforms.parameters import catalogue
-from toygres.platforms.protocol import Bounds, Capabilities, ServerPhase, ServerStatus, Target
+from toygres.platforms.protocol import Bounds, Capabilities, ServerPhase, ServerStatus, Target, Trace
 
 OFFER = Capabilities(
     kind="memory",
@@ -26,6 +27,7 @@ OFFER = Capabilities(
     cpu_millicores=Bounds(least=100, most=64_000, default=1000),
     memory_bytes=Bounds(least=2**27, most=2**38, default=2**29),
     ports=range(20_000, 20_003),
+    choices=frozenset({"service_type", "allowed_cidrs"}),
     parameters={version: catalogue.parameters(version) for version in ("18", "17")},
 )
 
@@ -58,8 +60,14 @@ class MemoryPlatform:
     status: ServerStatus | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
 
+    def describe(self) -> str:
+        return "a dictionary"
+
     def identity(self) -> str:
         return "memory"
+
+    def expect(self, identity: str) -> None:
+        return
 
     def capabilities(self) -> Capabilities:
         return self.offer
@@ -96,6 +104,25 @@ class MemoryPlatform:
         self._apply(target, "service", lambda: endpoint)
         return endpoint
 
+    def await_address(self, target: Target) -> Endpoint:
+        self._fault("await_address")
+        with self.lock:
+            self._pass_fence(target)
+            found = self.kept[target.instance.id]["service"]
+        assert isinstance(found, Endpoint)
+        return found
+
+    def apply_certificate(self, target: Target) -> None:
+        self._fault("apply_certificate")
+        with self.lock:
+            self._pass_fence(target)
+
+    def certificate(self, instance: Instance) -> str | None:
+        return None
+
+    def certificate_is_old(self, instance: Instance) -> bool:
+        return False
+
     def remove_service(self, target: Target) -> None:
         self._remove(target, "service")
 
@@ -106,10 +133,13 @@ class MemoryPlatform:
         running = "server" in self.kept.get(instance.id, {})
         return ServerStatus(phase=ServerPhase.UP if running else ServerPhase.STOPPED)
 
-    def own_endpoint(self, instance: Instance) -> Endpoint | None:
-        return instance.endpoint
+    def glance(self, instance: Instance) -> ServerStatus:
+        return self.observe(instance)
 
-    def credentials(self, instance: Instance) -> Credentials | None:
+    def reach(self, instance: Instance, *, inside: bool = False) -> AbstractContextManager[Way | None]:
+        return nullcontext(Way(endpoint=instance.endpoint) if instance.endpoint else None)
+
+    def credentials(self, instance: Instance, *, lately: bool = False) -> Credentials | None:
         found = self.kept.get(instance.id, {}).get("credentials")
         return found if isinstance(found, Credentials) else None
 
@@ -118,6 +148,9 @@ class MemoryPlatform:
 
     def objects(self, instance_id: UUID) -> Sequence[str]:
         return sorted(self.kept.get(instance_id, {}))
+
+    def found(self, installation_id: UUID) -> Mapping[UUID, Trace]:
+        return {}
 
     def watch(self, changed: Callable[[UUID], None], stop: threading.Event) -> None:
         stop.wait()

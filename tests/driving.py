@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from toygres.domain import ids
@@ -55,9 +56,9 @@ class Driver:
         assert row is not None
         return cls(services, Engine(services, row.id, steps=without_login()))
 
-    def order(self, name: str = "demo") -> Accepted:
+    def order(self, name: str = "demo", **choices: Any) -> Accepted:
         """Order an instance on the default platform."""
-        return request_instance(self.services, CALLER, InstanceRequest(name=name))
+        return request_instance(self.services, CALLER, InstanceRequest(name=name, **choices))
 
     def deliver(self, operation_id: UUID) -> Outcome | None:
         """Deliver the step whose turn it is; None when the operation has ended."""

@@ -8,9 +8,10 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +20,7 @@ import psycopg
 
 from toygres.config import load
 from toygres.domain import ids
+from toygres.domain.authority import Authority
 from toygres.domain.instance import (
     Availability,
     Credentials,
@@ -28,6 +30,7 @@ from toygres.domain.instance import (
     InstanceState,
     Login,
 )
+from toygres.domain.operation import NotYet
 from toygres.home import Home
 from toygres.platforms.local import place
 from toygres.platforms.local.platform import LocalPlatform
@@ -37,6 +40,21 @@ INSTALLATION = uuid4()
 # Higher than any fence of a test: what clears up is never refused.
 LAST_FENCE = 1_000_000
 PATIENCE = 30.0
+
+
+# The highest that the ledger has given to an instance.
+_FENCES: dict[UUID, int] = {}
+_AUTHORITIES: list[Authority] = []
+
+
+def _is_newest(instance_id: UUID, fence: int) -> bool:
+    return fence >= _FENCES.get(instance_id, 0)
+
+
+def _kept_authority(make: Callable[[], Authority]) -> Authority:
+    if not _AUTHORITIES:
+        _AUTHORITIES.append(make())
+    return _AUTHORITIES[0]
 
 
 @dataclass
@@ -51,10 +69,18 @@ class Subject:
     @property
     def target(self) -> Target:
         """What a step acts on."""
-        return Target(instance=self.instance, fence=self.fence, operation_id=uuid4(), installation_id=INSTALLATION)
+        return Target(
+            instance=self.instance,
+            fence=self.fence,
+            operation_id=uuid4(),
+            installation_id=INSTALLATION,
+            authority=_kept_authority,
+            held=partial(_is_newest, self.instance.id, self.fence),
+        )
 
     def with_fence(self, fence: int) -> Subject:
         """The same instance, met by another claim."""
+        _FENCES[self.instance.id] = max(fence, _FENCES.get(self.instance.id, 0))
         return replace(self, fence=fence)
 
     def store(self) -> None:
@@ -75,10 +101,26 @@ class Subject:
 
     def remove(self) -> None:
         """All of a delete's steps."""
-        self.platform.remove_service(self.target)
-        self.platform.remove_server(self.target)
-        self.platform.remove_storage(self.target)
-        self.platform.remove_credentials(self.target)
+        for step in (
+            self.platform.remove_service,
+            self.platform.remove_server,
+            self.platform.remove_storage,
+            self.platform.remove_credentials,
+        ):
+            self.take(step)
+
+    def take(self, step: Callable[[Target], object]) -> None:
+        """Take the step, again whenever the platform changes until it has had its time."""
+        with suppress(NotYet):
+            step(self.target)
+            return
+        with watching(self.platform) as changes:
+            while True:
+                with suppress(NotYet):
+                    step(self.target)
+                    return
+                if changes.get(timeout=PATIENCE) is None:
+                    raise AssertionError("the watch ended before the step was done")
 
     def until(self, phase: ServerPhase) -> None:
         """Wait, as the observer does, until the server is seen in `phase`."""
@@ -173,7 +215,7 @@ def make_instance(version: str, port: int, parameters: dict[str, str] | None = N
     return Instance(
         id=ids.new(),
         project="default",
-        name="demo",
+        name=f"demo-{uuid4().hex[:8]}",
         platform="local",
         spec=spec,
         generation=1,

@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from toygres import config_values as kube
 from toygres.errors import Misconfigured
 from toygres.home import Home
 
@@ -29,6 +30,15 @@ _SCHEMES = {
     "database_url": ("postgresql", "postgres", "postgresql+psycopg"),
     "redis_url": ("redis", "rediss", "redis+socket"),
 }
+
+# Each cloud reads its own and passes over the others': Azure, Google, Amazon (its controller, and the one before).
+_INTERNAL = {
+    "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
+    "networking.gke.io/load-balancer-type": "Internal",
+    "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
+    "service.beta.kubernetes.io/aws-load-balancer-internal": "true",
+}
+_POSTGRESQL = ("14", "15", "16", "17", "18")
 
 # What can be given as a file as well: the variable's name and `_FILE` name it.
 SECRETS = ("database_url", "redis_url", "secret_keys")
@@ -80,6 +90,11 @@ class Settings(BaseSettings):
         (), description="Host names, beside loopback's, that requests may name; separated by commas."
     )
     platform: str = Field("local", description="The platform for requests that name none.")
+    platforms: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="The platforms that there are, `local` and `kubernetes`, separated by commas; else `local` and the "
+        "one for requests that name none.",
+    )
     instance_ports: Annotated[range, NoDecode] = Field(
         range(20000, 21000), description="Ports for local instances, as FIRST-LAST."
     )
@@ -113,6 +128,10 @@ class Settings(BaseSettings):
     server_start_seconds: PositiveFloat = Field(120.0, description="How long a server may take to accept clients.")
     server_stop_seconds: PositiveFloat = Field(60.0, description="How long a server may take to stop.")
     login_seconds: PositiveFloat = Field(30.0, description="How long the first login may take to succeed.")
+    address_seconds: PositiveFloat = Field(300.0, description="How long a load balancer may take to get an address.")
+    certificate_seconds: PositiveFloat = Field(
+        300.0, description="How long a server may take to take up a new certificate."
+    )
     operation_seconds: PositiveFloat = Field(900.0, description="How long an operation may take, undoing aside.")
     undo_seconds: PositiveFloat = Field(600.0, description="How long cleaning up may take before `cleanup` takes over.")
     server_restarts: NonNegativeInt = Field(
@@ -122,6 +141,65 @@ class Settings(BaseSettings):
     servers_end_with_worker: bool = Field(
         False,
         description="Whether local servers end with the one worker of this home, as they do in a container of its own.",
+    )
+    kube_context: kube.MaybeText = Field(
+        None, description="The kubeconfig's context; else its current one, or in a cluster the pod's own account."
+    )
+    kube_namespace: kube.Namespace = Field(
+        "toygres",
+        validation_alias="TOYGRES_NAMESPACE",
+        description="The namespace of the project `default`; another project's is this, '-' and the project.",
+    )
+    kube_control_namespace: kube.MaybeNamespace = Field(
+        None, description="The namespace that Toygres itself runs in, which may reach every instance; else the above."
+    )
+    kube_cluster_domain: kube.Name = Field("cluster.local", description="What the cluster's own DNS names end with.")
+    kube_versions: kube.List = Field(
+        ("16", "18", "17", "15", "14"),
+        description="PostgreSQL's major versions that can be ordered, the default one first; separated by commas.",
+    )
+    kube_image_prefix: kube.ImagePrefix = Field(
+        "", description="What comes before `postgres:16` and its like, such as `registry.example.com/mirror/`."
+    )
+    kube_images: kube.Images = Field(
+        {}, description='Whole names of images by major version, as JSON: `{"16": "registry.example.com/pg@sha256:…"}`.'
+    )
+    kube_pull_secrets: kube.Names = Field(
+        (), description="Secrets of each namespace with which images are pulled; separated by commas."
+    )
+    kube_storage_class: kube.MaybeName = Field(
+        None, description="The storage class for requests that name none; else the cluster's default."
+    )
+    kube_node_selector: kube.Selector = Field({}, description="Labels of the nodes that instances may run on, as JSON.")
+    kube_tolerations: kube.Tolerations = Field(
+        (), description="The tolerations of instances' pods, as a JSON list in Kubernetes' own words."
+    )
+    kube_affinity: kube.Affinity = Field(
+        {}, description="The affinity of instances' pods, as a JSON object in Kubernetes' own words."
+    )
+    kube_priority_class: kube.MaybeName = Field(None, description="The priority class of instances' pods.")
+    kube_labels: kube.Labels = Field({}, description="More labels for every object of an instance, as JSON.")
+    kube_annotations: kube.Annotations = Field({}, description="More annotations for the same, as JSON.")
+    kube_load_balancers: bool = Field(False, description="Whether requests may ask for a load balancer.")
+    kube_load_balancer_annotations: kube.LoadBalancerAnnotations = Field(
+        _INTERNAL,
+        description="Annotations of load balancers, as JSON; unless set, those that make them internal on AKS, GKE and "
+        "EKS, and without them they are open to the internet.",
+    )
+    kube_load_balancer_class: kube.MaybeText = Field(
+        None, description="The class of load balancers, where the cluster has several or wants one named."
+    )
+    kube_network_policy: bool = Field(
+        True, description="Whether a NetworkPolicy keeps all others away from an instance's port."
+    )
+    kube_allowed_namespaces: kube.Namespaces = Field(
+        (), description="Namespaces whose pods may reach every instance; separated by commas."
+    )
+    kube_allowed_cidrs: kube.Cidrs = Field(
+        (), description="Addresses that may reach every instance, as CIDRs; separated by commas."
+    )
+    kube_certificate_days: PositiveInt = Field(
+        365, description="How long a server's certificate is valid; it is renewed when a third of that is left."
     )
     pulse_file: Path | None = Field(
         None, description="A file that a worker touches each second, and beat whenever it has called the sweep."
@@ -186,9 +264,16 @@ class Settings(BaseSettings):
             raise ValueError("write it as a host name or an IP address")
         return value or None
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("kube_versions")
     @classmethod
-    def _read_hosts(cls, value: Any) -> Any:
+    def _check_versions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) < len(value) or any(version not in _POSTGRESQL for version in value):
+            raise ValueError(f"name at least one of {', '.join(_POSTGRESQL)}, each once")
+        return value
+
+    @field_validator("allowed_hosts", "platforms", mode="before")
+    @classmethod
+    def _read_list(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("pg_bindirs", mode="before")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -65,12 +66,14 @@ def _default(info: FieldInfo) -> str:
 
 def _written(value: Any) -> str:
     """A default as one would write it into the variable; nothing when there is none."""
-    if value is None or value == ():
+    if value is None or value in ((), {}):
         return ""
+    if isinstance(value, dict):
+        return json.dumps(value)
     if isinstance(value, range):
         return f"{value[0]}-{value[-1]}"
     if isinstance(value, tuple):
-        return ":".join(str(part) if isinstance(part, Path) else part for part in value)
+        return (":" if isinstance(value[0], Path) else ",").join(str(part) for part in value)
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

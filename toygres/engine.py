@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from toygres.domain import ids
+from toygres.domain.authority import Authority
 from toygres.domain.instance import Credentials, Endpoint
 from toygres.domain.operation import NotYet, StepFunction
-from toygres.errors import Cause, CauseCode, Refused, Unavailable
+from toygres.errors import Cause, CauseCode, Misconfigured, Refused, Unavailable
 from toygres.held import Held
 from toygres.operations import STEPS
 from toygres.operations.context import Context
 from toygres.platforms.protocol import Target
 from toygres.services import Services
-from toygres.store import claims, credentials, instances, turns
+from toygres.store import authorities, claims, credentials, instances, turns
 from toygres.store.claims import Claim, Ending
 from toygres.turning import abandon, cancel_unheld, deadline_passed
 
@@ -26,6 +28,10 @@ log = structlog.get_logger(__name__)
 
 # A message goes to any worker: soon again, so that one of the right host gets it.
 _OTHER_HOST_SECONDS = 1.0
+# However long a platform asks to be left alone.
+_LONGEST_PLEA = 60.0
+# The longest pause before something that didn't answer is asked again.
+_MOST_OUTLASTING_SECONDS = 30.0
 
 
 class Outcome(StrEnum):
@@ -75,18 +81,29 @@ class Engine:
             cause = _unknown(held.step) if function is None else _elsewhere(held)
             claims.hand_back(self.services.store, held, cause, claims.GRACE_SECONDS)
             return Outcome.DROPPED
+        told: list[str] = []
         try:
-            function(self._context(held))
-        except NotYet as wait:
-            return self._park(held, wait.cause)
-        except Refused as refusal:
-            return self._fail(held, refusal.cause)
+            function(self._context(held, told.append))
         except Exception as error:
-            log.warning("attempt_failed", attempt=held.attempts, exc_info=error)
-            return self._attempt_failed(held, error)
-        return self._after(held, claims.finish(self.services.store, held), Outcome.DONE)
+            return self._not_done(held, error)
+        said = " ".join(filter(None, told)).strip()
+        return self._after(held, claims.finish(self.services.store, held, said), Outcome.DONE)
 
-    def _context(self, held: Claim) -> Context:
+    def _not_done(self, held: Claim, error: Exception) -> Outcome:
+        match error:
+            case NotYet():
+                return self._park(held, error.cause, error.again_seconds or claims.LOOK_AGAIN_SECONDS)
+            case Refused():
+                return self._fail(held, error.cause)
+            case Unavailable():
+                return self._outlast(held, error)
+            case Misconfigured():
+                # Whoever mends the settings starts this process again, and the step goes on.
+                return self._outlast(held, Unavailable(error.message, error.remedy))
+        log.warning("attempt_failed", attempt=held.attempts, exc_info=error)
+        return self._attempt_failed(held, error)
+
+    def _context(self, held: Claim, tell: Callable[[str], None]) -> Context:
         """What the step is handed. Raises NotYet when its platform lives on another machine."""
         if elsewhere := self.services.other_host(held.instance.platform):
             raise NotYet(elsewhere)
@@ -106,23 +123,38 @@ class Engine:
                 fence=held.fence,
                 operation_id=held.operation_id,
                 installation_id=self.services.installation_id,
+                authority=partial(authority, self.services, held.instance.project),
+                held=partial(claims.is_held, self.services.store, held),
             ),
             platform=self.services.platform(held.instance.platform),
             new_credentials=new_credentials,
             publish_endpoint=publish_endpoint,
+            tell=tell,
         )
 
-    def _park(self, held: Claim, cause: Cause) -> Outcome:
+    def _park(self, held: Claim, cause: Cause, later: float) -> Outcome:
         if cause.code is CauseCode.OTHER_HOST:
             # Nobody has looked yet: it takes nothing of the time that the step may wait.
             ending = claims.park(self.services.store, held, cause, later=_OTHER_HOST_SECONDS, bounded=False)
         else:
-            ending = claims.park(self.services.store, held, cause)
+            ending = claims.park(self.services.store, held, cause, later)
         if ending is None:
             # Lost, or waited for too long: only the latter matches the fence.
             return self._fail(held, _too_long(cause))
         if ending.woken:
             return self._after(held, ending, Outcome.TURNED)
+        return self._after(held, ending, Outcome.WAITING)
+
+    def _outlast(self, held: Claim, away: Unavailable) -> Outcome:
+        """Try again until the operation's deadline: what doesn't answer now has refused nothing."""
+        pause = min(away.retry_after or min(_MOST_OUTLASTING_SECONDS, 2.0 ** min(held.outages, 10)), _LONGEST_PLEA)
+        cause = away.cause or Cause(
+            code=CauseCode.PLATFORM_UNREACHABLE,
+            message=away.message,
+            remedy=away.remedy or "Wait: it is tried again by itself.",
+        )
+        log.warning("platform_away", reason=away.message, pause_seconds=round(pause, 1))
+        ending = claims.try_later(self.services.store, held, cause, pause, forgiven=True)
         return self._after(held, ending, Outcome.WAITING)
 
     def _attempt_failed(self, held: Claim, error: Exception) -> Outcome:
@@ -178,6 +210,12 @@ class Engine:
         return outcome
 
 
+def authority(services: Services, project: str, make: Callable[[], Authority]) -> Authority:
+    """The project's certificate authority, which `make` makes at its first use."""
+    cipher = services.cipher
+    return authorities.kept(services.store, project, make, cipher.seal_bytes, cipher.open_bytes)
+
+
 def _hopeless(held: Claim) -> Cause | None:
     """Why the step isn't even tried: its operation's time is over, or it keeps killing its worker."""
     if held.overdue:
@@ -202,10 +240,9 @@ def _too_long(waited_for: Cause) -> Cause:
 
 def _of_exception(error: Exception, remedy: str) -> Cause:
     # Only the kind of error is told: a library's message may hold a connection string.
-    known = isinstance(error, Unavailable)
     return Cause(
-        code=CauseCode.PLATFORM_UNREACHABLE if known else CauseCode.UNEXPECTED,
-        message=str(error) if known else f"The attempt ended with {type(error).__name__}{_place(error)}.",
+        code=CauseCode.UNEXPECTED,
+        message=f"The attempt ended with {type(error).__name__}{_place(error)}.",
         remedy=remedy,
     )
 

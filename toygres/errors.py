@@ -45,6 +45,60 @@ class CauseCode(StrEnum):
     FENCED_OFF = "FencedOff"
     OTHER_HOST = "OtherHost"
     PLATFORM_UNREACHABLE = "PlatformUnreachable"
+    PLATFORM_LOGIN_REFUSED = "PlatformLoginRefused"
+    FORBIDDEN = "Forbidden"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    LIMIT_RANGE = "LimitRange"
+    NAMESPACE_ENDING = "NamespaceEnding"
+    NAMESPACE_MISSING = "NamespaceMissing"
+    ADMISSION_REFUSED = "AdmissionRefused"
+    ADMISSION_UNANSWERED = "AdmissionUnanswered"
+    POD_SECURITY = "PodSecurity"
+    MANIFEST_REJECTED = "ManifestRejected"
+    CHANGE_IMPOSSIBLE = "ChangeImpossible"
+    VOLUME_CANT_GROW = "VolumeCantGrow"
+    FIELD_CONFLICT = "FieldConflict"
+    NAME_TAKEN = "NameTaken"
+    CHANGED_MEANWHILE = "ChangedMeanwhile"
+    KIND_MISSING = "KindMissing"
+    POD_NOT_CREATED = "PodNotCreated"
+    POD_EVICTED = "PodEvicted"
+    POD_STUCK = "PodStuck"
+    NODE_LOST = "NodeLost"
+    UNSCHEDULABLE = "Unschedulable"
+    STORAGE_CLASS_MISSING = "StorageClassMissing"
+    STORAGE_CLASS_UNSET = "StorageClassUnset"
+    PROVISIONING_FAILED = "ProvisioningFailed"
+    PROVISIONER_SILENT = "ProvisionerSilent"
+    VOLUME_UNAVAILABLE = "VolumeUnavailable"
+    VOLUME_LOST = "VolumeLost"
+    VOLUME_NOT_MOUNTED = "VolumeNotMounted"
+    VOLUME_NOT_WRITABLE = "VolumeNotWritable"
+    POD_NETWORK_FAILED = "PodNetworkFailed"
+    IMAGE_MISSING = "ImageMissing"
+    IMAGE_DENIED = "ImageDenied"
+    IMAGE_NOT_PULLED = "ImageNotPulled"
+    IMAGE_NAME_INVALID = "ImageNameInvalid"
+    IMAGE_NEVER_PULLED = "ImageNeverPulled"
+    REGISTRY_UNREACHABLE = "RegistryUnreachable"
+    WRONG_ARCHITECTURE = "WrongArchitecture"
+    CONTAINER_CONFIG = "ContainerConfig"
+    CONTAINER_CANT_START = "ContainerCantStart"
+    CRASH_LOOP = "CrashLoop"
+    OUT_OF_MEMORY = "OutOfMemory"
+    DATA_DIRECTORY_NOT_EMPTY = "DataDirectoryNotEmpty"
+    DATA_VERSION_MISMATCH = "DataVersionMismatch"
+    TLS_KEY_UNUSABLE = "TLSKeyUnusable"
+    KILLED_BY_STARTUP_PROBE = "KilledByStartupProbe"
+    KILLED_BY_LIVENESS_PROBE = "KilledByLivenessProbe"
+    NOT_READY_IN_TIME = "NotReadyInTime"
+    LOAD_BALANCER_PENDING = "LoadBalancerPending"
+    WRONG_PASSWORD = "WrongPassword"  # noqa: S105 (a code)
+    DATABASE_MISSING = "DatabaseMissing"
+    LOGIN_NOT_ALLOWED = "LoginNotAllowed"
+    TLS_UNTRUSTED = "TLSUntrusted"
+    NAME_UNRESOLVED = "NameUnresolved"
+    NETWORK_BLOCKED = "NetworkBlocked"
     SHUT_DOWN = "ShutDown"
     UNEXPECTED = "Unexpected"
 
@@ -171,12 +225,23 @@ class Refused(ToygresError):
 
 
 class Unavailable(ToygresError):
-    """A part that Toygres needs doesn't answer; the same call may succeed later."""
+    """A part that Toygres needs doesn't answer; the same call may succeed later.
 
-    def __init__(self, message: str, remedy: str = "Try again in some seconds.") -> None:
+    `retry_after` is the seconds for which it asked to be left alone, if it did; `cause` is why, where that is known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        remedy: str = "Try again in some seconds.",
+        retry_after: float | None = None,
+        cause: Cause | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.retry_after = retry_after
+        self.cause = cause
 
 
 class Misconfigured(ToygresError):

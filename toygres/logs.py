@@ -43,6 +43,11 @@ def configure(settings: Settings, process: str) -> None:
     root.setLevel(settings.log_level.upper())
 
 
+def quiet(settings: Settings) -> None:
+    """For a command whose output is for a person or a program: warnings only, on standard error."""
+    configure(settings.model_copy(update={"log_level": "warning"}), "cli")
+
+
 def _rendering(settings: Settings) -> list[Processor]:
     if settings.log_format == "console" or (settings.log_format == "auto" and sys.stderr.isatty()):
         # Local variables stay out of tracebacks: they may hold a password.

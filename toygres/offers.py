@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from toygres import choices
 from toygres.domain import quantity
 from toygres.domain.instance import InstanceSpec
 from toygres.domain.names import NAME_RULE, is_name
@@ -28,6 +29,10 @@ class InstanceRequest:
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     password: str | None = field(default=None, repr=False)
     platform: str | None = None
+    storage_class: str | None = None
+    service_type: str | None = None
+    allowed_cidrs: tuple[str, ...] = ()
+    allowed_namespaces: tuple[str, ...] = ()
 
 
 def check(services: Services, request: InstanceRequest) -> tuple[Platform, InstanceSpec]:
@@ -44,6 +49,7 @@ def check(services: Services, request: InstanceRequest) -> tuple[Platform, Insta
         "memory": _size(errors, "memory", request.memory, offer.memory_bytes, _BYTES),
     }
     checked = _check_parameters(errors, request, offer, name)
+    reach = choices.check(errors, request, offer)
     if errors:
         raise Invalid(errors)
     return platform, InstanceSpec(
@@ -52,6 +58,7 @@ def check(services: Services, request: InstanceRequest) -> tuple[Platform, Insta
         cpu_millicores=sizes["cpu"],
         memory_bytes=sizes["memory"],
         parameters=checked,
+        **reach,
     )
 
 

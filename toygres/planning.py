@@ -7,7 +7,7 @@ from uuid import UUID
 
 from toygres.config import Settings
 from toygres.domain import ids
-from toygres.domain.instance import Instance, InstanceState
+from toygres.domain.instance import Instance, InstanceSpec, InstanceState
 from toygres.domain.operation import Operation
 from toygres.errors import Cause
 from toygres.store.operations import Plan, PlannedStep
@@ -27,12 +27,13 @@ class Caller:
 def plan(
     operation: Operation,
     instance_id: UUID,
+    spec: InstanceSpec,
     state: InstanceState,
     caller: Caller,
     settings: Settings,
     cause: Cause | None = None,
 ) -> Plan:
-    """The rows of a new operation on an instance that is in `state`."""
+    """The rows of a new operation on an instance of `spec` that is in `state`."""
     steps = tuple(
         PlannedStep(
             name=step.name,
@@ -41,6 +42,7 @@ def plan(
             limit_seconds=step.limit,
         )
         for step in operation.steps
+        if step.needed(spec)
     )
     return Plan(
         id=ids.new(),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import psycopg
 
-from toygres.domain.instance import Endpoint, Login
+from toygres.domain.instance import Login, Way
 from toygres.errors import Cause, CauseCode
 
 _CONNECT_SECONDS = 3
@@ -23,6 +25,7 @@ _OPTIONS = (
 )
 _FIRST_WITH_TRANSACTION_TIMEOUT = 17_00_00
 _REFUSED = "Connection refused"
+_SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 # What servers say while they come and go (SQLSTATE 57P03), which libpq hands on only as text.
 _COMING = ("the database system is starting up", "not yet accepting connections", "in recovery mode")
 _GOING = ("the database system is shutting down",)
@@ -31,22 +34,56 @@ _SCRAM_WANTED = "authentication method requirement"
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-def test_connection(endpoint: Endpoint, database: str, login: Login) -> Cause | None:
-    """Log in with SCRAM, write a row and read it back: None when that worked, else why not. Takes 8 s at most."""
-    return _try(endpoint, database, login, _write_and_read)
+def test_connection(way: Way, database: str, login: Login) -> Cause | None:
+    """Log in with SCRAM, write a row and read it back: None when that worked, else why not. Takes 8 s at most.
+
+    Where the way has an authority, the connection is encrypted and the server's certificate and name are checked.
+    """
+    return _try(way, database, login, _write_and_read)
 
 
-def check_health(endpoint: Endpoint, database: str, login: Login) -> Cause | None:
+def check_health(way: Way, database: str, login: Login) -> Cause | None:
     """Log in and see that the server takes writes: None when it does, else why not. Takes 8 s at most."""
-    return _try(endpoint, database, login, _see_primary)
+    return _try(way, database, login, _see_primary)
 
 
-def _try(endpoint: Endpoint, database: str, login: Login, check: Callable[[Connection], Cause | None]) -> Cause | None:
-    where = f"{endpoint.host}:{endpoint.port}"
+def reload(way: Way, database: str, login: Login) -> Cause | None:
+    """Have the server read its configuration and certificate again: None when it was told, else why not.
+
+    Its present certificate may be over, so that isn't checked: that the server knows the login's secret is, and that
+    nobody sits in between (SCRAM with channel binding).
+    """
+    return _try(way, database, login, _reload, trusting=True)
+
+
+def shows(way: Way, certificate: str) -> bool:
+    """Whether the server's certificate is this one (PEM); False when it can't be asked.
+
+    PostgreSQL begins TLS only when it was asked to: https://www.postgresql.org/docs/current/protocol-message-formats.html
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # It is compared as a whole, byte by byte.
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    where = way.address or way.endpoint.host, way.port or way.endpoint.port
     try:
-        connection = _connect(endpoint, database, login)
+        with socket.create_connection(where, timeout=_CONNECT_SECONDS) as line:
+            line.sendall(_SSL_REQUEST)
+            if line.recv(1) != b"S":
+                return False
+            with context.wrap_socket(line) as safe:
+                return safe.getpeercert(binary_form=True) == ssl.PEM_cert_to_DER_cert(certificate)
+    except OSError:
+        return False
+
+
+def _try(
+    way: Way, database: str, login: Login, check: Callable[[Connection], Cause | None], *, trusting: bool = False
+) -> Cause | None:
+    where = f"{way.endpoint.host}:{way.endpoint.port}"
+    try:
+        connection = _connect(way, database, login, trusting=trusting)
     except psycopg.Error as failed:
-        return _why_not_connected(failed, where, login.user)
+        return way.explain(str(failed)) or _why_not_connected(failed, where, login.user)
     try:
         with _answering(connection):
             if connection.info.server_version >= _FIRST_WITH_TRANSACTION_TIMEOUT:
@@ -61,24 +98,41 @@ def _try(endpoint: Endpoint, database: str, login: Login, check: Callable[[Conne
         connection.close()
 
 
-def _connect(endpoint: Endpoint, database: str, login: Login) -> Connection:
+def _connect(way: Way, database: str, login: Login, *, trusting: bool) -> Connection:
     # All that a PG… variable could change is said here.
-    return psycopg.connect(
-        host=endpoint.host,
-        port=endpoint.port,
-        dbname=database,
-        user=login.user,
-        password=login.password,
-        require_auth="scram-sha-256",
-        connect_timeout=_CONNECT_SECONDS,
-        application_name="toygres",
-        options=_OPTIONS,
-        client_encoding="UTF8",
-        sslmode="prefer",
-        gssencmode="disable",
-        target_session_attrs="any",
-        autocommit=True,
-    )
+    with _encryption(way, trusting=trusting) as encryption:
+        return psycopg.connect(
+            host=way.endpoint.host,
+            hostaddr=way.address or "",
+            port=way.port or way.endpoint.port,
+            dbname=database,
+            user=login.user,
+            password=login.password,
+            require_auth="scram-sha-256",
+            connect_timeout=_CONNECT_SECONDS,
+            application_name="toygres",
+            options=_OPTIONS,
+            client_encoding="UTF8",
+            gssencmode="disable",
+            target_session_attrs="any",
+            autocommit=True,
+            **encryption,  # type: ignore[arg-type]
+        )
+
+
+@contextmanager
+def _encryption(way: Way, *, trusting: bool) -> Iterator[dict[str, str]]:
+    """What makes libpq check the server's certificate, which it reads from a file while it connects."""
+    if way.authority is None:
+        yield {"sslmode": "prefer"}
+        return
+    if trusting:
+        yield {"sslmode": "require", "channel_binding": "require", "sslrootcert": ""}
+        return
+    with tempfile.NamedTemporaryFile("w", prefix="toygres-", suffix=".crt") as file:
+        file.write(way.authority)
+        file.flush()
+        yield {"sslmode": "verify-full", "sslrootcert": file.name, "ssl_min_protocol_version": "TLSv1.2"}
 
 
 def _write_and_read(connection: Connection) -> Cause | None:
@@ -90,6 +144,10 @@ def _write_and_read(connection: Connection) -> Cause | None:
     if read == [(written,)]:
         return None
     return _query_failed(_where(connection), "a row that was written was read back as another")
+
+
+def _reload(connection: Connection) -> None:
+    connection.execute("SELECT pg_reload_conf()")
 
 
 def _see_primary(connection: Connection) -> Cause | None:

@@ -13,12 +13,12 @@ from toygres.domain.operation import Operation
 from toygres.domain.records import OperationRecord
 from toygres.errors import Bug, Cause, CauseCode, Conflict, Unavailable
 from toygres.offers import InstanceRequest
-from toygres.operations import CREATE, DELETE, RESTART, START, STOP
+from toygres.operations import CREATE, DELETE, RENEW, RESTART, START, STOP
 from toygres.planning import DEFAULT_PROJECT, Caller, allowed, plan
 from toygres.platforms.protocol import Platform
 from toygres.secrets import new_credentials
 from toygres.services import Services
-from toygres.store import credentials, instances, operations, turns
+from toygres.store import credentials, installation, instances, operations, turns
 from toygres.store.session import Connection
 from toygres.turning import cancel_unheld
 
@@ -31,6 +31,7 @@ __all__ = [
     "request_cancel",
     "request_delete",
     "request_instance",
+    "request_renew",
     "request_restart",
     "request_start",
     "request_stop",
@@ -56,8 +57,9 @@ def request_instance(services: Services, caller: Caller, request: InstanceReques
     """Order an instance. Raises Invalid, Conflict when the name is taken, Unavailable when no port is left."""
     platform, spec = offers.check(services, request)
     require_project(platform, caller.project)
+    _require_met(services, platform)
     instance_id = ids.new()
-    chosen = plan(CREATE, instance_id, InstanceState.REQUESTED, caller, services.settings)
+    chosen = plan(CREATE, instance_id, spec, InstanceState.REQUESTED, caller, services.settings)
     secret = new_credentials(spec.user, request.password)
     with services.store.transaction() as connection:
         instances.insert(connection, instance_id, caller.project, request.name, platform.name, spec)
@@ -84,7 +86,7 @@ def request_delete(services: Services, caller: Caller, ref: str) -> Accepted:
             # Only now does the state stand still: no operation is open that could change it.
             found = instances.reread(connection, found)
             require_allowed(DELETE, found)
-            chosen = plan(DELETE, found.id, found.state, caller, services.settings)
+            chosen = plan(DELETE, found.id, found.spec, found.state, caller, services.settings)
             instances.begin(connection, found.id, InstanceState.DELETING, going("deleted"))
             operations.insert(connection, replace(chosen, id=chosen_id, supersedes=superseded))
     return accepted(services, caller, found.id, chosen_id)
@@ -103,6 +105,18 @@ def request_stop(services: Services, caller: Caller, ref: str) -> Accepted:
 def request_restart(services: Services, caller: Caller, ref: str) -> Accepted:
     """Order that an instance's server be stopped and run again. Raises NotFound and Conflict."""
     return _request(services, caller, ref, RESTART, "restarted")
+
+
+def request_renew(services: Services, caller: Caller, ref: str) -> Accepted:
+    """Order that a ready instance be given a new certificate if its own is old. Raises NotFound and Conflict."""
+    found = instances.get(services.store, caller.project, ref)
+    with services.store.transaction() as connection:
+        found = require_idle(connection, found, "given a certificate")
+        require_allowed(RENEW, found)
+        # It can be counted on all the while, so that its row isn't touched.
+        chosen = plan(RENEW, found.id, found.spec, found.state, caller, services.settings)
+        operations.insert(connection, chosen)
+    return accepted(services, caller, found.id, chosen.id)
 
 
 def request_cancel(services: Services, caller: Caller, operation_id: str) -> OperationRecord:
@@ -161,6 +175,15 @@ def require_project(platform: Platform, project: str) -> None:
         )
 
 
+def _require_met(services: Services, platform: Platform) -> None:
+    """Return when somebody has once seen which place the platform is. Raises Unavailable."""
+    if installation.platform_identity(services.store, platform.name) is None:
+        raise Unavailable(
+            f"No worker has reached the platform {platform.name!r} yet.",
+            "Try again in some seconds; if it stays so, look at a worker's log, or run `toygres doctor` there.",
+        )
+
+
 def take_port(connection: Connection, instance_id: UUID, platform: Platform) -> None:
     """Give the instance a port where the platform has them. Raises Unavailable when none is left."""
     ports = platform.capabilities().ports
@@ -195,7 +218,7 @@ def _request(services: Services, caller: Caller, ref: str, operation: Operation,
     with services.store.transaction() as connection:
         found = require_idle(connection, found, participle)
         require_allowed(operation, found)
-        chosen = plan(operation, found.id, found.state, caller, services.settings)
+        chosen = plan(operation, found.id, found.spec, found.state, caller, services.settings)
         instances.begin(connection, found.id, operation.during or found.state, going(participle))
         operations.insert(connection, chosen)
     return accepted(services, caller, found.id, chosen.id)

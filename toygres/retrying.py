@@ -12,7 +12,7 @@ from toygres.domain.quantity import format_bytes, format_millicores
 from toygres.domain.records import OperationRecord
 from toygres.errors import Bug, Conflict, FieldError, Invalid
 from toygres.offers import InstanceRequest
-from toygres.operations import CREATE, DELETE, OPERATIONS
+from toygres.operations import CREATE, DELETE, OPERATIONS, RENEW
 from toygres.planning import plan
 from toygres.platforms.protocol import Platform
 from toygres.provisioning import Accepted, Caller
@@ -24,6 +24,7 @@ from toygres.store.session import Connection
 
 # What each kind that can be tried again makes of its instance; a delete never fails, and is ordered anew.
 _PARTICIPLES = {"create": "created", "start": "started", "stop": "stopped", "restart": "restarted"}
+_PARTICIPLES[RENEW.kind] = "given a certificate"
 
 
 def request_retry(services: Services, caller: Caller, operation_id: str, password: str | None = None) -> Accepted:
@@ -61,7 +62,7 @@ def _create_again(services: Services, caller: Caller, found: OperationRecord, pa
     instance = _instance(services, found)
     platform = _platform_for(services, instance, password)
     provisioning.require_project(platform, instance.project)
-    chosen = _plan(services, caller, found, CREATE, InstanceState.REQUESTED)
+    chosen = _plan(services, caller, found, CREATE, replace(instance, state=InstanceState.REQUESTED))
     secret = new_credentials(instance.spec.user, password)
     with services.store.transaction() as connection:
         provisioning.require_idle(connection, instance, _PARTICIPLES[CREATE.kind])
@@ -79,16 +80,14 @@ def _order_again(services: Services, caller: Caller, found: OperationRecord, ope
         instance = provisioning.require_idle(connection, instance, participle)
         _require_last(connection, found)
         provisioning.require_allowed(operation, instance)
-        chosen = _plan(services, caller, found, operation, instance.state)
+        chosen = _plan(services, caller, found, operation, instance)
         instances.begin(connection, instance.id, instance.state, provisioning.going(participle))
         operations.insert(connection, chosen)
     return provisioning.accepted(services, caller, instance.id, chosen.id)
 
 
-def _plan(
-    services: Services, caller: Caller, found: OperationRecord, operation: Operation, state: InstanceState
-) -> Plan:
-    return replace(plan(operation, found.instance_id, state, caller, services.settings), retry_of=found.id)
+def _plan(services: Services, caller: Caller, found: OperationRecord, operation: Operation, on: Instance) -> Plan:
+    return replace(plan(operation, on.id, on.spec, on.state, caller, services.settings), retry_of=found.id)
 
 
 def _instance(services: Services, found: OperationRecord) -> Instance:
@@ -112,6 +111,10 @@ def _platform_for(services: Services, instance: Instance, password: str | None) 
             parameters=spec.parameters,
             password=password,
             platform=instance.platform,
+            storage_class=spec.storage_class,
+            service_type=spec.service_type,
+            allowed_cidrs=spec.allowed_cidrs,
+            allowed_namespaces=spec.allowed_namespaces,
         ),
     )
     return platform

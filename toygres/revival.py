@@ -93,7 +93,7 @@ def _order(services: Services, found: Instance, why: Cause) -> OperationRecord |
 def _plan(services: Services, found: Instance, why: Cause) -> Plan:
     caller = Caller(actor=ACTOR, request_id=ids.shown("req", ids.new()), project=found.project)
     cause = replace(why, remedy="Nothing is to be done: the server is started again by itself.")
-    return plan(START, found.id, found.state, caller, services.settings, cause)
+    return plan(START, found.id, found.spec, found.state, caller, services.settings, cause)
 
 
 def _give_up(services: Services, found: Instance, why: Cause, times: int) -> None:

@@ -74,12 +74,23 @@ def connect(settings: Settings, *, connections: int = 10) -> Services:
     return Services(settings=settings, store=store, platforms=platforms, cipher=cipher, installation_id=found)
 
 
+def meet_unmet(services: Services) -> None:
+    """Ask once more which place a platform is that couldn't be asked when this process began. Raises Unavailable."""
+    for platform in services.here().values():
+        if installation.platform_identity(services.store, platform.name) is None:
+            meet(services.store, platform)
+
+
 def meet(store: Store, platform: Platform) -> Platform:
     """The platform, if it is the place that is known under its name; what stands for a local one of another machine.
 
     Raises Misconfigured when another platform is another place.
     """
     found = platform.identity()
+    if found is None:
+        if expected := installation.platform_identity(store, platform.name):
+            platform.expect(expected)
+        return platform
     known = installation.meet_platform(store, platform.name, platform.kind, found)
     if known == found:
         platform.capabilities()

@@ -95,7 +95,8 @@ def credentials(found: Instance, endpoint: Endpoint, kept: Credentials) -> told.
         host=endpoint.host,
         port=endpoint.port,
         database=found.spec.database,
-        uri=_uri(endpoint, found.spec.database, kept.user),
+        uri=_uri(endpoint, found.spec.database, kept.user) + ("?sslmode=require" if kept.authority else ""),
+        ca_certificate=kept.authority,
     )
 
 
@@ -113,6 +114,7 @@ def platform(found: Platform, *, default: bool) -> told.PlatformOut:
         storage=_bounds(offers.storage_bytes, format_bytes),
         cpu=_bounds(offers.cpu_millicores, format_millicores),
         memory=_bounds(offers.memory_bytes, format_bytes),
+        choices=sorted(offers.choices),
     )
 
 
@@ -137,14 +139,18 @@ def _spec(found: Instance) -> told.SpecOut:
         memory=format_bytes(spec.memory_bytes),
         parameters=dict(spec.parameters),
         generation=found.generation,
-        **_same(spec, "version storage_bytes cpu_millicores memory_bytes user database"),
+        allowed_cidrs=list(spec.allowed_cidrs),
+        allowed_namespaces=list(spec.allowed_namespaces),
+        **_same(spec, "version storage_bytes cpu_millicores memory_bytes user database storage_class service_type"),
     )
 
 
 def _step(step: StepRecord) -> told.StepOut:
     return told.StepOut(
         cause=cause(step.cause),
-        **_same(step, "position name undoes state attempts looks waited_seconds worked_seconds started_at ended_at"),
+        **_same(
+            step, "position name undoes state attempts looks waited_seconds worked_seconds started_at ended_at told"
+        ),
     )
 
 

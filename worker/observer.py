@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from toygres import revival
-from toygres.platforms.protocol import Platform
+from toygres.platforms.protocol import EVERYTHING, Platform
 from toygres.services import Services
 from toygres.store import instances, sweeps
 from toygres.store.leadership import Leadership
@@ -41,6 +41,9 @@ class Observer:
 
     def _changed(self, instance_id: UUID) -> None:
         try:
+            if instance_id == EVERYTHING:
+                self._look_at_all()
+                return
             woken = sweeps.wake(self._services.store, [instance_id])
             for operation_id in woken:
                 publish_rest(self._services.store, operation_id)
@@ -49,6 +52,12 @@ class Observer:
         except Exception as error:
             # One instance's trouble must not blind the others; the sweep looks again in time.
             log.warning("change_untold", instance=str(instance_id), exc_info=error)
+
+    def _look_at_all(self) -> None:
+        """Wake every operation that waits for something on the platform."""
+        waiting = instances.busy_on(self._services.store, self._platform.name)
+        for operation_id in sweeps.wake(self._services.store, waiting):
+            publish_rest(self._services.store, operation_id)
 
     def _consider(self, instance_id: UUID) -> None:
         """Have a server that ended started again; have somebody log in to any other."""

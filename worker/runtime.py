@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -15,9 +16,10 @@ from toygres.domain import ids
 from toygres.engine import Engine, Outcome
 from toygres.errors import Bug, Unavailable
 from toygres.platforms.protocol import Platform
-from toygres.services import Services
+from toygres.services import Services, meet_unmet
 from toygres.store import workers
 from worker import pulse, servers
+from worker.audit import Audit
 from worker.chains import publish, publish_rest
 from worker.departure import Departure
 from worker.heartbeat import Heartbeat
@@ -38,6 +40,10 @@ SWEEP_SECONDS = 1.0
 SWEEP_JITTER = 0.5
 SELFCHECK_SECONDS = 1.0
 KEEPER_SECONDS = 2.0
+MEETING_SECONDS = 10.0
+AUDIT_SECONDS = 600.0
+# So that several workers don't all look at once.
+AUDIT_JITTER = 0.5
 OBSERVER_PAUSE_SECONDS = 1.0
 PREPARER_PAUSE_SECONDS = 10.0
 # What an orderly end after the steps' time may take: giving back claims, telling the broker.
@@ -77,6 +83,8 @@ class Runtime:
             Timer("sweep", SWEEP_SECONDS, self.sweep.act, SWEEP_JITTER),
             Timer("selfcheck", SELFCHECK_SECONDS, self.selfcheck.act),
             keeper,
+            Timer("meeting", MEETING_SECONDS, partial(meet_unmet, services)),
+            Timer("audit", AUDIT_SECONDS, Audit(services).act, AUDIT_JITTER),
         ]
         self.lasting = [each for platform in services.here().values() for each in self._for(platform, keeper)]
         self._leaving = False

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from doubles import MemoryPlatform
 from making import MakeSubject, Subject, local_platform, subjects
+from making_cluster import cluster_platform
 
+from toygres.platforms.kubernetes.platform import KubernetesPlatform
 from toygres.platforms.local.platform import LocalPlatform
 from toygres.platforms.protocol import Platform
 
@@ -19,12 +21,19 @@ def local() -> Iterator[LocalPlatform]:
         yield platform
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(scope="session")
+def kubernetes() -> Iterator[KubernetesPlatform]:
+    """One Kubernetes platform for the whole run, on a fake cluster with real servers."""
+    with cluster_platform() as (_, platform):
+        yield platform
+
+
+@pytest.fixture(params=["local", "memory", "kubernetes"])
 def platform(request: pytest.FixtureRequest) -> Platform:
     """The platform under test."""
     if request.param == "memory":
         return MemoryPlatform()
-    found: LocalPlatform = request.getfixturevalue("local")
+    found: Platform = request.getfixturevalue(request.param)
     return found
 
 

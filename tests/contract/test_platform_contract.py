@@ -165,5 +165,5 @@ def test_a_watch_ends_when_it_is_told_to(platform: Platform) -> None:
 
 
 def _lasting(subject: Subject) -> list[str]:
-    """What exists, without processes, of which a server starts and ends some by itself."""
-    return [found for found in subject.objects if not found.startswith("process ")]
+    """What exists, without processes and pods, of which some start and end by themselves."""
+    return [found for found in subject.objects if not found.startswith(("process ", "Pod "))]

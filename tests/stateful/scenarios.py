@@ -172,7 +172,8 @@ def two_requests_at_once(m: Machine) -> None:
     assert found is not None
     with m.world.store.transaction() as connection:
         instances.one_request_at_a_time(connection, found.id)
-        operations.insert(connection, plan(STOP, found.id, InstanceState.READY, CALLER, m.world.services.settings))
+        settings = m.world.services.settings
+        operations.insert(connection, plan(STOP, found.id, found.spec, InstanceState.READY, CALLER, settings))
         other = meanwhile(m, lambda: _stop(m))
     other.join()
 

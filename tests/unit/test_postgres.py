@@ -13,7 +13,7 @@ import pytest
 from making import Subject, local_platform, reserved_port, subjects
 
 from toygres import postgres
-from toygres.domain.instance import Endpoint, Login
+from toygres.domain.instance import Endpoint, Login, Way
 from toygres.errors import Cause, CauseCode
 from toygres.platforms.local import processes
 from toygres.platforms.local.layout import Layout
@@ -32,47 +32,47 @@ def server() -> Iterator[Subject]:
 
 
 @pytest.fixture
-def endpoint(server: Subject) -> Endpoint:
+def way(server: Subject) -> Way:
     assert server.instance.endpoint is not None
-    return server.instance.endpoint
+    return Way(endpoint=server.instance.endpoint)
 
 
-def test_the_instances_user_can_write_and_read(server: Subject, endpoint: Endpoint) -> None:
-    assert postgres.test_connection(endpoint, "postgres", server.credentials.user) is None
+def test_the_instances_user_can_write_and_read(server: Subject, way: Way) -> None:
+    assert postgres.test_connection(way, "postgres", server.credentials.user) is None
 
 
-def test_nothing_is_left_of_what_was_written(server: Subject, endpoint: Endpoint) -> None:
-    postgres.test_connection(endpoint, "postgres", server.credentials.user)
+def test_nothing_is_left_of_what_was_written(server: Subject, way: Way) -> None:
+    postgres.test_connection(way, "postgres", server.credentials.user)
     with server.connect() as connection:
         assert connection.execute("SELECT count(*) FROM pg_class WHERE relname = 'toygres_check'").fetchone() == (0,)
 
 
-def test_the_monitor_sees_a_healthy_server(server: Subject, endpoint: Endpoint) -> None:
-    assert postgres.check_health(endpoint, "postgres", server.credentials.monitor) is None
+def test_the_monitor_sees_a_healthy_server(server: Subject, way: Way) -> None:
+    assert postgres.check_health(way, "postgres", server.credentials.monitor) is None
 
 
-def test_a_wrong_password_is_a_refused_login(endpoint: Endpoint) -> None:
-    cause = _cause(postgres.test_connection(endpoint, "postgres", WRONG), CauseCode.LOGIN_REFUSED)
+def test_a_wrong_password_is_a_refused_login(way: Way) -> None:
+    cause = _cause(postgres.test_connection(way, "postgres", WRONG), CauseCode.LOGIN_REFUSED)
     assert 'password authentication failed for user "postgres"' in cause.message
     assert WRONG.password not in str(cause)
 
 
-def test_a_database_that_is_missing_is_a_refused_login(server: Subject, endpoint: Endpoint) -> None:
-    cause = _cause(postgres.test_connection(endpoint, "missing", server.credentials.user), CauseCode.LOGIN_REFUSED)
+def test_a_database_that_is_missing_is_a_refused_login(server: Subject, way: Way) -> None:
+    cause = _cause(postgres.test_connection(way, "missing", server.credentials.user), CauseCode.LOGIN_REFUSED)
     assert 'database "missing" does not exist' in cause.message
 
 
 def test_where_nothing_listens_the_connection_is_refused() -> None:
     with reserved_port() as port:
-        found = postgres.test_connection(Endpoint(host="127.0.0.1", port=port), "postgres", WRONG)
+        found = postgres.test_connection(Way(endpoint=Endpoint(host="127.0.0.1", port=port)), "postgres", WRONG)
     assert str(port) in _cause(found, CauseCode.CONNECTION_REFUSED).message
 
 
-def test_who_may_not_write_has_a_failed_query(server: Subject, endpoint: Endpoint) -> None:
+def test_who_may_not_write_has_a_failed_query(server: Subject, way: Way) -> None:
     with server.connect() as connection:
         connection.execute("REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC")
     try:
-        found = postgres.test_connection(endpoint, "postgres", server.credentials.monitor)
+        found = postgres.test_connection(way, "postgres", server.credentials.monitor)
     finally:
         with server.connect() as connection:
             connection.execute("GRANT TEMPORARY ON DATABASE postgres TO PUBLIC")
@@ -82,15 +82,15 @@ def test_who_may_not_write_has_a_failed_query(server: Subject, endpoint: Endpoin
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "_CONNECT_SECONDS", 2)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
-        here = Endpoint(host="127.0.0.1", port=silent.getsockname()[1])
+        here = Way(endpoint=Endpoint(host="127.0.0.1", port=silent.getsockname()[1]))
         _cause(postgres.test_connection(here, "postgres", WRONG), CauseCode.NO_ANSWER)
 
 
 def test_a_server_that_freezes_in_a_query_is_given_up(
-    server: Subject, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    server: Subject, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "_ANSWER_SECONDS", 0.5)
-    with _frozen_after(endpoint, b"CREATE TEMPORARY TABLE") as here:
+    with _frozen_after(way, b"CREATE TEMPORARY TABLE") as here:
         found = postgres.test_connection(here, "postgres", server.credentials.user)
     assert "no answer for 0.5 s" in _cause(found, CauseCode.NO_ANSWER).message
 
@@ -116,17 +116,15 @@ def test_a_server_that_is_killed_in_a_query_does_not_answer() -> None:
         subject.bring_up()
         assert subject.instance.endpoint is not None
         _kill_when_asked(platform, subject)
-        cause = postgres.test_connection(subject.instance.endpoint, "postgres", subject.credentials.user)
+        cause = postgres.test_connection(Way(endpoint=subject.instance.endpoint), "postgres", subject.credentials.user)
         assert cause is not None
         assert cause.code in (CauseCode.CONNECTION_REFUSED, CauseCode.NO_ANSWER)
 
 
-def test_the_testers_own_settings_change_nothing(
-    server: Subject, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_testers_own_settings_change_nothing(server: Subject, way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("PGSSLMODE", "require"), ("PGOPTIONS", "-c nonsense=1"), ("PGTARGETSESSIONATTRS", "standby")):
         monkeypatch.setenv(name, value)
-    assert postgres.test_connection(endpoint, "postgres", server.credentials.user) is None
+    assert postgres.test_connection(way, "postgres", server.credentials.user) is None
 
 
 def _cause(found: Cause | None, code: CauseCode) -> Cause:
@@ -143,7 +141,7 @@ def _kill_when_asked(platform: LocalPlatform, subject: Subject) -> None:
 
 
 @contextmanager
-def _answering(answer: bytes, received: bytearray | None = None) -> Iterator[Endpoint]:
+def _answering(answer: bytes, received: bytearray | None = None) -> Iterator[Way]:
     """A server that declines encryption, then says `answer` to whatever comes, and hears until the client leaves."""
 
     def serve() -> None:
@@ -160,13 +158,13 @@ def _answering(answer: bytes, received: bytearray | None = None) -> Iterator[End
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         thread = threading.Thread(target=serve)
         thread.start()
-        yield Endpoint(host="127.0.0.1", port=listener.getsockname()[1])
+        yield Way(endpoint=Endpoint(host="127.0.0.1", port=listener.getsockname()[1]))
         thread.join(10)
         assert not thread.is_alive()
 
 
 @contextmanager
-def _frozen_after(real: Endpoint, words: bytes) -> Iterator[Endpoint]:
+def _frozen_after(real: Way, words: bytes) -> Iterator[Way]:
     """A way to `real` on which the server's answers stop once the client has sent `words`."""
     frozen = threading.Event()
 
@@ -184,7 +182,7 @@ def _frozen_after(real: Endpoint, words: bytes) -> Iterator[Endpoint]:
 
         def serve() -> None:
             client, _ = listener.accept()
-            server = socket.create_connection((real.host, real.port))
+            server = socket.create_connection((real.endpoint.host, real.endpoint.port))
             accepted.extend((client, server))
             back = threading.Thread(target=pass_on, args=(server, client))
             back.start()
@@ -194,7 +192,7 @@ def _frozen_after(real: Endpoint, words: bytes) -> Iterator[Endpoint]:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield Endpoint(host="127.0.0.1", port=listener.getsockname()[1])
+        yield Way(endpoint=Endpoint(host="127.0.0.1", port=listener.getsockname()[1]))
         thread.join(10)
         assert not thread.is_alive()
         for line in accepted:

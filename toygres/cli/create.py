@@ -31,6 +31,16 @@ def create(
     ] = None,
     password_file: PasswordFileOption = None,
     platform: Annotated[str | None, typer.Option(help="Where it shall live; see `toygres platforms`.")] = None,
+    storage_class: Annotated[str | None, typer.Option(help="On Kubernetes: its volume's storage class.")] = None,
+    service_type: Annotated[
+        str | None, typer.Option(help="On Kubernetes: ClusterIP, or LoadBalancer with --allow-cidr.")
+    ] = None,
+    allow_cidr: Annotated[
+        list[str] | None, typer.Option(metavar="NETWORK", help="On Kubernetes: who else may connect; repeatable.")
+    ] = None,
+    allow_namespace: Annotated[
+        list[str] | None, typer.Option(metavar="NAMESPACE", help="On Kubernetes: who else may connect; repeatable.")
+    ] = None,
     wait: WaitOption = True,
     output: OutputOption = Form.TABLE,
 ) -> None:
@@ -44,9 +54,13 @@ def create(
         "storage": storage,
         "cpu": cpu,
         "memory": memory,
-        "parameters": _parameters(parameter or []) or None,
+        "parameters": parameters_of(parameter or []) or None,
         "password": read_password(password_file) if password_file else given_password.given(),
         "platform": platform,
+        "storage_class": storage_class,
+        "service_type": service_type,
+        "allowed_cidrs": allow_cidr or None,
+        "allowed_namespaces": allow_namespace or None,
     }
     client = Client.find()
     accepted = client.post("/v1/instances", {key: value for key, value in asked.items() if value is not None})
@@ -62,7 +76,8 @@ def _tell(instance: Json) -> None:
     say(f"Its URI: toygres uri {name}; a session: toygres psql {name}")
 
 
-def _parameters(given: list[str]) -> dict[str, str]:
+def parameters_of(given: list[str]) -> dict[str, str]:
+    """What `--parameter` was given, by name. Raises typer.BadParameter."""
     parameters: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")

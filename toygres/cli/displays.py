@@ -135,4 +135,6 @@ def detail(step: Json) -> str:
         said.append(f"attempt {step['attempts']}")
     if step["cause"]:
         said.append(step["cause"]["message"])
+    if step.get("told"):
+        said.append(step["told"])
     return ", ".join(said)

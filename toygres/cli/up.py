@@ -75,6 +75,7 @@ def _serve(home: Home, name: str | None, ready_fd: int | None, stop: _Stop) -> N
             with suppress(KeyboardInterrupt):
                 say(f"Starting Toygres in {home.path}")
                 with blamed(home, NotStarted, Misconfigured):
+                    _tell_places()
                     plane.start()
                 serving = True
                 with stop.interrupting():
@@ -97,6 +98,16 @@ def _make(home: Home) -> None:
 
         why = trouble(home, error)
         raise why or Misconfigured(f"The home {home.path} can't be made: {error}.", _NAME_ANOTHER) from None
+
+
+def _tell_places() -> None:
+    """Say where instances will be made, before anything is written there. Raises Misconfigured."""
+    from toygres.config import settings
+    from toygres.platforms import registry
+
+    for platform in registry.build(settings()).values():
+        if platform.kind != "local":
+            say(f"Instances on {platform.name}: {platform.describe()}")
 
 
 def _begin(home: Home, name: str | None, ready_fd: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -10,6 +10,10 @@ from types import MappingProxyType
 from uuid import UUID
 
 from toygres.errors import Cause
+
+
+def _nothing_more(_said: str) -> Cause | None:
+    return None
 
 
 class InstanceState(StrEnum):
@@ -24,9 +28,20 @@ class InstanceState(StrEnum):
     FAILED = "failed"
 
 
+class ServiceType(StrEnum):
+    """Who can reach an instance where the platform makes a difference, in Kubernetes' words."""
+
+    CLUSTER_IP = "ClusterIP"
+    LOAD_BALANCER = "LoadBalancer"
+
+
 @dataclass(frozen=True, kw_only=True)
 class InstanceSpec:
-    """An instance as it was asked for, with every default filled in; holds no secret."""
+    """An instance as it was asked for, with every default filled in; holds no secret.
+
+    `storage_class` None is the platform's choice; `allowed_cidrs` and `allowed_namespaces` may connect beside those
+    that always may.
+    """
 
     version: str
     storage_bytes: int
@@ -35,6 +50,10 @@ class InstanceSpec:
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     user: str = "postgres"
     database: str = "postgres"
+    storage_class: str | None = None
+    service_type: ServiceType = ServiceType.CLUSTER_IP
+    allowed_cidrs: tuple[str, ...] = ()
+    allowed_namespaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +62,26 @@ class Endpoint:
 
     host: str
     port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How the control plane itself gets to a server.
+
+    `endpoint` is what clients connect to, and the name that the server's certificate is checked against; `address` and
+    `port` are what is dialled instead, where that is another place. `authority` is the certificate (PEM) of who signed
+    the server's; None where the platform has no TLS. `told` names the way to a person, and `unproved` what a login that
+    went this way says nothing about; both are empty when it is the clients' own. `explain` is given what
+    the client library said when it couldn't log in, and knows better where the platform's part in it is the reason.
+    """
+
+    endpoint: Endpoint
+    address: str | None = None
+    port: int | None = None
+    authority: str | None = None
+    told: str = ""
+    unproved: str = ""
+    explain: Callable[[str], Cause | None] = _nothing_more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +126,11 @@ class Login:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Credentials:
-    """The two logins that each instance has: its user's and the monitor's. The repr tells nothing."""
+    """The two logins that each instance has: its user's and the monitor's. The repr tells nothing.
+
+    `authority` is the certificate (PEM) of who signed the server's, by which a client knows it; None without TLS.
+    """
 
     user: Login
     monitor: Login
+    authority: str | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from toygres.domain.instance import InstanceState
+from toygres.domain.instance import InstanceSpec, InstanceState
 from toygres.errors import Bug, Cause
 
 StepFunction = Callable[[Any], None]
@@ -44,14 +44,25 @@ class Within(StrEnum):
     SERVER_START = "server_start_seconds"
     SERVER_STOP = "server_stop_seconds"
     LOGIN = "login_seconds"
+    ADDRESS = "address_seconds"
+    CERTIFICATE = "certificate_seconds"
 
 
 class NotYet(Exception):
-    """Raised by a step whose time hasn't come: not an attempt; look again, bounded by `within`."""
+    """Raised by a step whose time hasn't come: not an attempt; look again, bounded by `within`.
 
-    def __init__(self, cause: Cause) -> None:
+    `again_seconds` is for what no observer tells of: look again so soon.
+    """
+
+    def __init__(self, cause: Cause, again_seconds: float | None = None) -> None:
         super().__init__(cause.message)
         self.cause = cause
+        self.again_seconds = again_seconds
+
+
+def always(_spec: InstanceSpec) -> bool:
+    """Every instance."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -59,13 +70,14 @@ class Step:
     """A named, repeatable piece of an operation.
 
     `within` bounds the wait for it to be done; `limit` is the seconds that one attempt may take
-    before its claim ends.
+    before its claim ends. It is planned for the instances whose spec is one that it is `needed` for.
     """
 
     run: StepFunction
     undo: StepFunction | None = None
     within: Within | None = None
     limit: float = 60.0
+    needed: Callable[[InstanceSpec], bool] = always
 
     @property
     def name(self) -> str:

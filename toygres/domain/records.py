@@ -19,7 +19,8 @@ class StepRecord:
     """One step of one operation.
 
     `attempts` counts the times it was tried, `looks` the times it wasn't time yet; `waited_seconds` and
-    `worked_seconds` split the time since its turn came; `undoes` names the step that it undoes.
+    `worked_seconds` split the time since its turn came; `undoes` names the step that it undoes;
+    `told` is how it went, in its own words.
     """
 
     position: int
@@ -33,6 +34,7 @@ class StepRecord:
     started_at: datetime | None
     ended_at: datetime | None
     cause: Cause | None
+    told: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,13 +13,15 @@ from toygres.platforms.protocol import Platform, Target
 class Context:
     """One attempt's world.
 
-    `new_credentials` decrypts what the request chose; `publish_endpoint` records where clients connect.
+    `new_credentials` decrypts what the request chose; `publish_endpoint` records where clients connect; `tell` has
+    people read how the step went, once it is done.
     """
 
     target: Target
     platform: Platform
     new_credentials: Callable[[], Credentials]
     publish_endpoint: Callable[[Endpoint], None]
+    tell: Callable[[str], None]
 
     @property
     def instance(self) -> Instance:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from toygres import postgres
-from toygres.domain.instance import InstanceState
+from toygres.domain.instance import Credentials, InstanceSpec, InstanceState, ServiceType, Way
 from toygres.domain.operation import NotYet, Operation, Step, Within
 from toygres.errors import Cause, CauseCode, Refused
+from toygres.operations.certificate import await_certificate
 from toygres.operations.context import Context
 from toygres.platforms.protocol import ServerPhase
+
+# Nobody tells when a login would succeed.
+_LOGIN_AGAIN_SECONDS = 1.0
+# Of a server that is up nothing else will be said by waiting.
+_CANT_HEAL = frozenset(
+    {CauseCode.WRONG_PASSWORD, CauseCode.TLS_UNTRUSTED, CauseCode.LOGIN_NOT_ALLOWED, CauseCode.DATABASE_MISSING}
+)
+
+
+def has_load_balancer(spec: InstanceSpec) -> bool:
+    """Clients come through a load balancer, whose address must be waited for."""
+    return spec.service_type is ServiceType.LOAD_BALANCER
 
 
 def apply_credentials(ctx: Context) -> None:
@@ -19,7 +33,7 @@ def apply_credentials(ctx: Context) -> None:
 
 def remove_credentials(ctx: Context) -> None:
     """Make the platform forget the passwords."""
-    ctx.platform.remove_credentials(ctx.target)
+    ctx.tell(ctx.platform.remove_credentials(ctx.target) or "")
 
 
 def apply_storage(ctx: Context) -> None:
@@ -29,7 +43,7 @@ def apply_storage(ctx: Context) -> None:
 
 def remove_storage(ctx: Context) -> None:
     """Delete the data."""
-    ctx.platform.remove_storage(ctx.target)
+    ctx.tell(ctx.platform.remove_storage(ctx.target) or "")
 
 
 def apply_server(ctx: Context) -> None:
@@ -39,7 +53,7 @@ def apply_server(ctx: Context) -> None:
 
 def remove_server(ctx: Context) -> None:
     """End the server and forget its configuration."""
-    ctx.platform.remove_server(ctx.target)
+    ctx.tell(ctx.platform.remove_server(ctx.target) or "")
 
 
 def apply_service(ctx: Context) -> None:
@@ -49,7 +63,12 @@ def apply_service(ctx: Context) -> None:
 
 def remove_service(ctx: Context) -> None:
     """Make the server unreachable."""
-    ctx.platform.remove_service(ctx.target)
+    ctx.tell(ctx.platform.remove_service(ctx.target) or "")
+
+
+def await_address(ctx: Context) -> None:
+    """Wait until the load balancer has an address, and record it."""
+    ctx.publish_endpoint(ctx.platform.await_address(ctx.target))
 
 
 def await_server(ctx: Context) -> None:
@@ -68,22 +87,34 @@ def await_server(ctx: Context) -> None:
 def verify_login(ctx: Context) -> None:
     """Log in as the user would, write a row and read it back."""
     credentials = ctx.platform.credentials(ctx.instance)
-    endpoint = ctx.platform.own_endpoint(ctx.instance)
-    if credentials is None or endpoint is None:
-        raise Refused(
-            Cause(
-                code=CauseCode.CREDENTIALS_MISSING,
-                message="The instance's credentials or address are gone.",
-                remedy="Delete the instance and order it again.",
-            )
-        )
-    where = endpoint, ctx.instance.spec.database
+    with ctx.platform.reach(ctx.instance) as way:
+        if credentials is None or way is None:
+            raise Refused(_no_way_in())
+        began = time.monotonic()
+        trouble = _log_in(way, ctx.instance.spec.database, credentials)
+        seconds = time.monotonic() - began
+    if trouble is not None:
+        raise Refused(trouble) if trouble.code in _CANT_HEAL else NotYet(trouble, _LOGIN_AGAIN_SECONDS)
+    ctx.tell(f"Logged in, wrote and read in {seconds * 1000:.0f} ms{_by(way)}.")
+
+
+def _log_in(way: Way, database: str, credentials: Credentials) -> Cause | None:
     # Both at once: most of a login is waiting for the server.
     with ThreadPoolExecutor(1) as pool:
-        health = pool.submit(postgres.check_health, *where, credentials.monitor)
-        trouble = postgres.test_connection(*where, credentials.user) or health.result()
-    if trouble is not None:
-        raise NotYet(trouble)
+        health = pool.submit(postgres.check_health, way, database, credentials.monitor)
+        return postgres.test_connection(way, database, credentials.user) or health.result()
+
+
+def _by(way: Way) -> str:
+    return (f", {way.told}" if way.told else "") + (f", which doesn't prove {way.unproved}" if way.unproved else "")
+
+
+def _no_way_in() -> Cause:
+    return Cause(
+        code=CauseCode.CREDENTIALS_MISSING,
+        message="The instance's credentials or address are gone.",
+        remedy="Delete the instance and order it again.",
+    )
 
 
 CREATE = Operation(
@@ -100,6 +131,8 @@ CREATE = Operation(
         Step(apply_server, undo=remove_server),
         Step(apply_service, undo=remove_service),
         Step(await_server, within=Within.SERVER_START),
+        Step(await_address, within=Within.ADDRESS, needed=has_load_balancer),
+        Step(await_certificate, within=Within.CERTIFICATE, needed=has_load_balancer),
         Step(verify_login, within=Within.LOGIN),
     ),
 )

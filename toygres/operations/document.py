@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from toygres.config import Settings, variable
 from toygres.domain.instance import InstanceState
-from toygres.domain.operation import Operation, Step
+from toygres.domain.operation import Operation, Step, always
 from toygres.operations import OPERATIONS
 
 
@@ -93,7 +93,8 @@ def _within(step: Step) -> str:
 
 
 def _sentence(step: Step) -> str:
-    return _first_line(step.run)
+    only = "" if step.needed is always else f" Only where: {_first_line(step.needed)}"
+    return _first_line(step.run) + only
 
 
 def _first_line(function: object) -> str:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from toygres.domain.instance import InstanceState
 from toygres.domain.operation import Operation, Step, Within
-from toygres.operations.create import apply_server, apply_service, await_server, verify_login
+from toygres.operations.certificate import await_certificate
+from toygres.operations.create import (
+    apply_server,
+    apply_service,
+    await_address,
+    await_server,
+    has_load_balancer,
+    verify_login,
+)
 from toygres.operations.start import stop_server_again
 from toygres.operations.stop import await_stop, stop_server
 
@@ -23,6 +31,8 @@ RESTART = Operation(
         Step(apply_server),
         Step(apply_service),
         Step(await_server, within=Within.SERVER_START),
+        Step(await_address, within=Within.ADDRESS, needed=has_load_balancer),
+        Step(await_certificate, within=Within.CERTIFICATE, needed=has_load_balancer),
         Step(verify_login, within=Within.LOGIN),
     ),
 )

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from toygres.domain.instance import InstanceState
 from toygres.domain.operation import Operation, Step, Within
+from toygres.operations.certificate import await_certificate
 from toygres.operations.context import Context
-from toygres.operations.create import apply_server, apply_service, await_server, verify_login
+from toygres.operations.create import (
+    apply_server,
+    apply_service,
+    await_address,
+    await_server,
+    has_load_balancer,
+    verify_login,
+)
 from toygres.operations.stop import await_stop, stop_server
 
 
@@ -27,6 +35,8 @@ START = Operation(
         Step(apply_server, undo=stop_server_again),
         Step(apply_service),
         Step(await_server, within=Within.SERVER_START),
+        Step(await_address, within=Within.ADDRESS, needed=has_load_balancer),
+        Step(await_certificate, within=Within.CERTIFICATE, needed=has_load_balancer),
         Step(verify_login, within=Within.LOGIN),
     ),
 )

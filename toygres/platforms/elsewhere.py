@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from threading import Event
 from typing import NoReturn
 from uuid import UUID
 
-from toygres.domain.instance import Credentials, Endpoint, Instance
+from toygres.domain.instance import Credentials, Endpoint, Instance, Way
 from toygres.errors import Cause, CauseCode, Unavailable
-from toygres.platforms.protocol import Capabilities, ServerStatus, Target
+from toygres.platforms.protocol import Capabilities, ServerStatus, Target, Trace
 
 
 class Elsewhere:
@@ -29,9 +30,16 @@ class Elsewhere:
             remedy="Wait: a worker there goes on. Start one there if none runs.",
         )
 
+    def describe(self) -> str:
+        """Another machine."""
+        return "another machine, or another home"
+
     def identity(self) -> str:
         """The machine and the home that the metadata DB knows."""
         return self._known
+
+    def expect(self, identity: str) -> None:
+        """It has told its own."""
 
     def capabilities(self) -> Capabilities:
         """Unknown here."""
@@ -77,6 +85,22 @@ class Elsewhere:
         """Not from here."""
         self._refuse()
 
+    def await_address(self, target: Target) -> Endpoint:
+        """Unknown here."""
+        self._refuse()
+
+    def apply_certificate(self, target: Target) -> None:
+        """Not from here."""
+        self._refuse()
+
+    def certificate(self, instance: Instance) -> str | None:
+        """Unknown here."""
+        self._refuse()
+
+    def certificate_is_old(self, instance: Instance) -> bool:
+        """Unknown here."""
+        self._refuse()
+
     def remove_service(self, target: Target) -> None:
         """Not from here."""
         self._refuse()
@@ -85,11 +109,15 @@ class Elsewhere:
         """Unknown here."""
         self._refuse()
 
-    def own_endpoint(self, instance: Instance) -> Endpoint | None:
+    def glance(self, instance: Instance) -> ServerStatus:
+        """Unknown here."""
+        self._refuse()
+
+    def reach(self, instance: Instance, *, inside: bool = False) -> AbstractContextManager[Way | None]:
         """There is no way from here."""
         self._refuse()
 
-    def credentials(self, instance: Instance) -> Credentials | None:
+    def credentials(self, instance: Instance, *, lately: bool = False) -> Credentials | None:
         """They are in the other home."""
         self._refuse()
 
@@ -98,6 +126,10 @@ class Elsewhere:
         self._refuse()
 
     def objects(self, instance_id: UUID) -> Sequence[str]:
+        """Unknown here."""
+        self._refuse()
+
+    def found(self, installation_id: UUID) -> Mapping[UUID, Trace]:
         """Unknown here."""
         self._refuse()
 

@@ -32,8 +32,8 @@ AHEAD = "interval '15 minutes'"
 class Claim:
     """The right to run one step, and what its holder must know.
 
-    `turned` says that the operation is being undone; `overdue` that its deadline has passed;
-    `limit_seconds` is when the claim ends by itself.
+    `outages` is how often in a row its platform didn't answer; `turned` says that the operation is being undone;
+    `overdue` that its deadline has passed; `limit_seconds` is when the claim ends by itself.
     """
 
     operation_id: UUID
@@ -46,6 +46,7 @@ class Claim:
     attempts: int
     max_attempts: int
     limit_seconds: float
+    outages: int
     turned: bool
     persistent: bool
     overdue: bool
@@ -103,9 +104,10 @@ WITH claimed AS (
 ), step AS (
     UPDATE toygres.steps s SET
         state = 'running', attempts = s.attempts + 1, claimed_at = toygres.toygres_now(),
+        excused = s.excused + coalesce(toygres.toygres_now() - s.away_since, '0'), away_since = NULL,
         first_claimed_at = coalesce(s.first_claimed_at, toygres.toygres_now())
     FROM claimed o WHERE s.operation_id = o.id AND s.position = o.cursor
-    RETURNING s.attempts, s.cause AS waited_for, s.limit_seconds
+    RETURNING s.attempts, s.outages, s.cause AS waited_for, s.limit_seconds
 ), instance AS (
     UPDATE toygres.instances i SET state = 'creating', updated_at = toygres.toygres_now()
     FROM claimed o WHERE i.id = o.instance_id AND i.state = 'requested' RETURNING i.id
@@ -120,7 +122,7 @@ WITH claimed AS (
 })
 SELECT o.kind AS operation_kind, o.cursor, o.fence AS claim_fence, o.wakes, o.outcome, o.persistent,
        o.max_attempts, o.request_id, coalesce(o.deadline_at < toygres.toygres_now(), false) AS overdue,
-       step.attempts, step.waited_for, step.limit_seconds, {instances.COLUMNS}
+       step.attempts, step.outages, step.waited_for, step.limit_seconds, {instances.COLUMNS}
 FROM claimed o CROSS JOIN step JOIN toygres.instances i ON i.id = o.instance_id
 """
 
@@ -144,7 +146,8 @@ WITH finished AS (
     WHERE {_HOLDS} RETURNING o.*
 ), step AS (
     UPDATE toygres.steps s SET
-        state = 'done', ended_at = toygres.toygres_now(), worked = {_WORKED}, claimed_at = NULL, cause = NULL
+        state = 'done', ended_at = toygres.toygres_now(), worked = {_WORKED}, claimed_at = NULL, cause = NULL,
+        told = CAST(nullif(%(told)s, '') AS text)
     FROM finished o WHERE s.operation_id = o.id AND s.position = o.cursor - 1 RETURNING s.name, s.undoes
 ), undone AS (
     UPDATE toygres.steps s SET state = 'undone'
@@ -177,16 +180,17 @@ WITH parked AS (
         due_at = least(
             toygres.toygres_now()
                 + make_interval(secs => CASE WHEN o.wakes = %(wakes)s THEN %(later)s * (1 + random()) ELSE 0 END),
-            CASE WHEN %(bounded)s THEN s.first_claimed_at + make_interval(secs => s.within_seconds) END, o.deadline_at)
+            CASE WHEN %(bounded)s THEN s.first_claimed_at + s.excused + make_interval(secs => s.within_seconds) END,
+            o.deadline_at)
     FROM toygres.steps s
     WHERE {_HOLDS} AND s.operation_id = o.id AND s.position = o.cursor
       AND (s.within_seconds IS NULL OR NOT %(bounded)s
-           OR s.first_claimed_at + make_interval(secs => s.within_seconds) > toygres.toygres_now())
+           OR s.first_claimed_at + s.excused + make_interval(secs => s.within_seconds) > toygres.toygres_now())
     RETURNING o.*, s.cause AS last_cause
 ), step AS (
     UPDATE toygres.steps s SET
         state = 'waiting', attempts = s.attempts - 1, looks = s.looks + 1, worked = {_WORKED}, claimed_at = NULL,
-        cause = CAST(%(cause)s AS jsonb)
+        cause = CAST(%(cause)s AS jsonb), outages = 0
     FROM parked o WHERE s.operation_id = o.id AND s.position = o.cursor RETURNING s.name
 ), event AS ({
     EVENT.format(
@@ -211,7 +215,9 @@ WITH failed AS (
     WHERE {_HOLDS} RETURNING o.*
 ), step AS (
     UPDATE toygres.steps s SET
-        state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(%(cause)s AS jsonb)
+        state = 'waiting', worked = {_WORKED}, claimed_at = NULL, cause = CAST(%(cause)s AS jsonb),
+        attempts = s.attempts - %(forgiven)s, outages = (s.outages + 1) * %(forgiven)s,
+        away_since = CASE WHEN %(forgiven)s = 1 THEN s.claimed_at END
     FROM failed o WHERE s.operation_id = o.id AND s.position = o.cursor RETURNING s.name
 ), event AS ({
     EVENT.format(
@@ -288,6 +294,7 @@ def claim(store: Store, worker: int, operation: UUID, step: str) -> Claim | None
         attempts=row.attempts,
         max_attempts=row.max_attempts,
         limit_seconds=row.limit_seconds,
+        outages=row.outages,
         turned=row.outcome != "succeeded",
         persistent=row.persistent,
         overdue=row.overdue,
@@ -297,9 +304,17 @@ def claim(store: Store, worker: int, operation: UUID, step: str) -> Claim | None
     )
 
 
-def finish(store: Store, held: Claim) -> Ending | None:
-    """The step is done; the last one gives the instance its state. None when the claim was lost."""
-    return _ending(store.one(_FINISH, **_match(held), grace=GRACE_SECONDS))
+def is_held(store: Store, held: Claim) -> bool:
+    """Whether the claim is still its holder's. Raises Unavailable."""
+    return store.one(f"SELECT o.id FROM toygres.operations o WHERE {_HOLDS}", **_match(held)) is not None
+
+
+def finish(store: Store, held: Claim, told: str = "") -> Ending | None:
+    """The step is done, and tells how it went; the last one gives the instance its state.
+
+    None when the claim was lost.
+    """
+    return _ending(store.one(_FINISH, **_match(held), grace=GRACE_SECONDS, told=told))
 
 
 def park(
@@ -313,9 +328,13 @@ def park(
     return _ending(store.one(_PARK, **_match(held), **values))
 
 
-def try_later(store: Store, held: Claim, cause: Cause, later: float) -> Ending | None:
-    """The attempt failed; the next may begin in `later` seconds. None when the claim was lost."""
-    return _ending(store.one(_TRY_LATER, **_match(held), later=later, cause=_json(cause)))
+def try_later(store: Store, held: Claim, cause: Cause, later: float, *, forgiven: bool = False) -> Ending | None:
+    """The attempt failed; the next may begin in `later` seconds, and one that is `forgiven` doesn't count.
+
+    None when the claim was lost.
+    """
+    values = {"later": later, "cause": _json(cause), "forgiven": int(forgiven)}
+    return _ending(store.one(_TRY_LATER, **_match(held), **values))
 
 
 def hand_back(store: Store, held: Claim, cause: Cause, later: float) -> bool:

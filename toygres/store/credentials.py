@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
+from toygres.store import authorities
 from toygres.store.session import Connection, Store
 
 
@@ -36,6 +37,7 @@ def renew(store: Store, change: Callable[[bytes], bytes]) -> int:
                 "UPDATE toygres.credentials SET ciphertext = %(ciphertext)s WHERE operation_id = %(id)s",
                 {"id": row.operation_id, "ciphertext": change(bytes(row.ciphertext))},
             )
+        authorities.renew(connection, change)
         (kept,) = connection.execute("SELECT key_check FROM toygres.installation FOR UPDATE").fetchall()
         connection.execute(
             "UPDATE toygres.installation SET key_check = %(ciphertext)s",

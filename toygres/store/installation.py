@@ -46,3 +46,9 @@ def meet_platform(store: Store, name: str, kind: str, found: str) -> str:
             "Give the platform another name, or use the metadata DB that belongs to it.",
         )
     return str(row.identity)
+
+
+def platform_identity(store: Store, name: str) -> str | None:
+    """The place that is known under the platform's name; None before its first use."""
+    row = store.one("SELECT identity FROM toygres.platforms WHERE name = %(name)s", name=name)
+    return str(row.identity) if row else None

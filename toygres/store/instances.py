@@ -12,7 +12,7 @@ from uuid import UUID
 from psycopg import IntegrityError
 
 from toygres.domain import ids
-from toygres.domain.instance import Availability, Endpoint, Instance, InstanceSpec, InstanceState
+from toygres.domain.instance import Availability, Endpoint, Instance, InstanceSpec, InstanceState, ServiceType
 from toygres.domain.names import is_name
 from toygres.domain.records import Page
 from toygres.errors import Cause, Conflict, NotFound
@@ -96,6 +96,10 @@ def from_row(row: Row) -> Instance:
     """The instance in a row that has COLUMNS."""
     spec = dict(row.spec)
     spec["parameters"] = MappingProxyType(dict(spec["parameters"]))
+    # An older version stored none of these.
+    spec["service_type"] = ServiceType(spec.get("service_type", ServiceType.CLUSTER_IP))
+    for several in ("allowed_cidrs", "allowed_namespaces"):
+        spec[several] = tuple(spec.get(several, ()))
     return Instance(
         id=row.instance_id,
         project=row.instance_project,
@@ -278,8 +282,44 @@ def set_available(
     return store.run(_AVAILABLE, id=instance_id, value=value, cause=stored, new_cause=new_cause) > 0
 
 
+def busy_on(store: Store, platform: str) -> list[UUID]:
+    """The platform's instances with which something is going on."""
+    rows = store.all(
+        """SELECT o.instance_id FROM toygres.operations o JOIN toygres.instances i ON i.id = o.instance_id
+           WHERE o.ended_at IS NULL AND i.platform = %(platform)s""",
+        platform=platform,
+    )
+    return [row.instance_id for row in rows]
+
+
+def highest_fence(store: Store, instance_id: UUID) -> int | None:
+    """The highest fence that any step of the instance was given; None when there is no such instance."""
+    row = store.one("SELECT max(fence) AS fence FROM toygres.operations WHERE instance_id = %(id)s", id=instance_id)
+    return row.fence if row else None
+
+
+def is_over(store: Store, instance_id: UUID) -> bool:
+    """Whether nothing is left of the instance, nor going on with it: its name and port are free again."""
+    row = store.one(
+        """SELECT i.released_at IS NOT NULL AND NOT EXISTS (
+                      SELECT FROM toygres.operations o WHERE o.instance_id = i.id AND o.ended_at IS NULL) AS over
+           FROM toygres.instances i WHERE i.id = %(id)s""",
+        id=instance_id,
+    )
+    return row is not None and row.over
+
+
 def stored_spec(spec: InstanceSpec) -> dict[str, object]:
-    """The spec in the form in which it is stored."""
+    """The spec in the form in which it is stored.
+
+    What older versions don't know is stored only where it was chosen: they read what newer ones wrote.
+    """
+    chosen = {
+        "storage_class": spec.storage_class,
+        "service_type": spec.service_type.value if spec.service_type is not ServiceType.CLUSTER_IP else None,
+        "allowed_cidrs": list(spec.allowed_cidrs),
+        "allowed_namespaces": list(spec.allowed_namespaces),
+    }
     return {
         "version": spec.version,
         "storage_bytes": spec.storage_bytes,
@@ -288,6 +328,7 @@ def stored_spec(spec: InstanceSpec) -> dict[str, object]:
         "parameters": dict(spec.parameters),
         "user": spec.user,
         "database": spec.database,
+        **{name: value for name, value in chosen.items() if value},
     }
 
 

@@ -26,7 +26,7 @@ i.name AS instance_name, (
         'undoes', (SELECT u.name FROM toygres.steps u WHERE u.operation_id = o.id AND u.position = s.undoes),
         'worked', extract(epoch FROM s.worked + coalesce(toygres.toygres_now() - s.claimed_at, '0')),
         'total', coalesce(extract(epoch FROM coalesce(s.ended_at, o.ended_at, toygres.toygres_now()) - s.turn_at), 0),
-        'started_at', s.first_claimed_at, 'ended_at', s.ended_at, 'cause', s.cause
+        'started_at', s.first_claimed_at, 'ended_at', s.ended_at, 'cause', s.cause, 'told', s.told
     ) ORDER BY s.position), '[]') FROM toygres.steps s WHERE s.operation_id = o.id
 ) AS steps
 """
@@ -311,6 +311,7 @@ def _step(stored: dict[str, Any]) -> StepRecord:
         started_at=_time(stored["started_at"]),
         ended_at=_time(stored["ended_at"]),
         cause=Cause.from_json(stored["cause"]) if stored["cause"] else None,
+        told=stored["told"],
     )
 
 

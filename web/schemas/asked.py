@@ -47,6 +47,23 @@ class CreateInstance(Asked):
     )
     password: Password | None = Field(None, description="The user's password; a strong one is made when left out.")
     platform: Text | None = Field(None, description="The platform to live on.")
+    storage_class: Text | None = Field(
+        None, description="On Kubernetes: the storage class of its volume; the platform's, or the cluster's default."
+    )
+    service_type: Text | None = Field(
+        None,
+        description="On Kubernetes: `ClusterIP`, or `LoadBalancer` where the platform allows it, with `allowed_cidrs`.",
+        examples=["ClusterIP"],
+    )
+    allowed_cidrs: list[Text] = Field(
+        default_factory=list,
+        max_length=50,
+        description="On Kubernetes: networks that may connect, beside the project's namespace.",
+        examples=[["10.0.0.0/8"]],
+    )
+    allowed_namespaces: list[Text] = Field(
+        default_factory=list, max_length=50, description="On Kubernetes: more namespaces that may connect."
+    )
 
     def as_request(self) -> InstanceRequest:
         """The same for `toygres.provisioning`."""
@@ -59,6 +76,10 @@ class CreateInstance(Asked):
             parameters={name: parameter_text(value) for name, value in self.parameters.items()},
             password=self.password.get_secret_value() if self.password is not None else None,
             platform=self.platform,
+            storage_class=self.storage_class,
+            service_type=self.service_type,
+            allowed_cidrs=tuple(self.allowed_cidrs),
+            allowed_namespaces=tuple(self.allowed_namespaces),
         )
 
 

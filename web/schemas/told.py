@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-from toygres.domain.instance import InstanceState
+from toygres.domain.instance import InstanceState, ServiceType
 from toygres.domain.operation import OperationState, StepState
 from toygres.errors import CauseCode
 
@@ -48,6 +48,10 @@ class SpecOut(Told):
     parameters: dict[str, str]
     user: str
     database: str
+    storage_class: str | None
+    service_type: ServiceType
+    allowed_cidrs: list[str]
+    allowed_namespaces: list[str]
     generation: int
 
 
@@ -105,7 +109,7 @@ class InstanceName(Told):
 
 
 class StepOut(Told):
-    """A step, to come or gone by; `cause` says why it waits or failed."""
+    """A step, to come or gone by; `cause` says why it waits or failed, `told` how it went."""
 
     position: int
     name: str
@@ -118,6 +122,7 @@ class StepOut(Told):
     started_at: Moment | None
     ended_at: Moment | None
     cause: CauseOut | None
+    told: str | None
 
 
 class OperationOut(Told):
@@ -159,7 +164,10 @@ class AcceptedOut(Told):
 
 
 class CredentialsOut(Told):
-    """How to log in; the only answer that holds a password."""
+    """How to log in; the only answer that holds a password.
+
+    `ca_certificate`, where the server has TLS, is what `sslmode=verify-full` with `sslrootcert` checks it against.
+    """
 
     user: str
     password: str
@@ -167,6 +175,7 @@ class CredentialsOut(Told):
     port: int
     database: str
     uri: str
+    ca_certificate: str | None
 
 
 class QuantityBoundsOut(Told):
@@ -221,6 +230,7 @@ class PlatformOut(Told):
     storage: QuantityBoundsOut
     cpu: QuantityBoundsOut
     memory: QuantityBoundsOut
+    choices: list[str]
 
 
 class PlatformList(Told):

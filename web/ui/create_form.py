@@ -10,7 +10,9 @@ from toygres.errors import FieldError, Invalid
 from web.schemas.asked import CreateInstance
 from web.validation import field_errors
 
-PLAIN_FIELDS = ("name", "version", "storage", "cpu", "memory")
+PLAIN_FIELDS = ("name", "version", "storage", "cpu", "memory", "storage_class", "service_type")
+# One to a line.
+LIST_FIELDS = ("allowed_cidrs", "allowed_namespaces")
 
 
 def read_form(form: Mapping[str, str]) -> CreateInstance:
@@ -19,6 +21,7 @@ def read_form(form: Mapping[str, str]) -> CreateInstance:
     if form.get("password"):
         asked["password"] = form["password"]
     asked["parameters"] = read_parameters(form.get("parameters", ""))
+    asked |= {name: form.get(name, "").split() for name in LIST_FIELDS}
     try:
         return CreateInstance.model_validate(asked)
     except ValidationError as invalid:

@@ -171,6 +171,10 @@ def instance() -> Callable[..., Json]:
                 "parameters": {"shared_buffers": "16MB"},
                 "user": "postgres",
                 "database": "postgres",
+                "storage_class": None,
+                "service_type": "ClusterIP",
+                "allowed_cidrs": [],
+                "allowed_namespaces": [],
                 "generation": 1,
             },
             "status": {

@@ -19,6 +19,7 @@ CREDENTIALS: dict[str, Any] = {
     "port": 20000,
     "database": "postgres",
     "uri": "unused",
+    "ca_certificate": None,
 }
 
 # Stands in for psql: tells its version, or writes down what it was given and exits as psql does on an error.

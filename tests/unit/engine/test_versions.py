@@ -36,7 +36,8 @@ def _planned_as(driver: Driver, order: Accepted, plan: Plan) -> None:
 
 
 def _plan(driver: Driver, order: Accepted) -> Plan:
-    return planning.plan(CREATE, order.instance.id, InstanceState.REQUESTED, CALLER, driver.services.settings)
+    found = order.instance
+    return planning.plan(CREATE, found.id, found.spec, InstanceState.REQUESTED, CALLER, driver.services.settings)
 
 
 def test_an_operation_ends_whose_steps_come_in_another_order_today(driver: Driver, platform: MemoryPlatform) -> None:

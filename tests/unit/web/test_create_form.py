@@ -33,3 +33,11 @@ def test_a_missing_name_is_refused_by_field():
     with pytest.raises(Invalid) as refused:
         read_form({})
     assert [error.field for error in refused.value.errors] == ["name"]
+
+
+def test_who_may_connect_too_is_read_line_by_line():
+    asked = {"name": "demo", "service_type": "LoadBalancer", "allowed_cidrs": "10.0.0.0/8\r\n\n 192.0.2.0/24 "}
+    request = read_form({**asked, "allowed_namespaces": "", "storage_class": " fast "}).as_request()
+    assert request.allowed_cidrs == ("10.0.0.0/8", "192.0.2.0/24")
+    assert request.allowed_namespaces == ()
+    assert (request.service_type, request.storage_class) == ("LoadBalancer", "fast")

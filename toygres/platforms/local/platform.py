@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event
 from uuid import UUID
 
 from toygres.config import Settings
-from toygres.domain.instance import Credentials, Endpoint, Instance
+from toygres.domain.instance import Credentials, Endpoint, Instance, Way
 from toygres.errors import Bug, Misconfigured, Refused, Unavailable
 from toygres.platforms.local import binaries, exposure, fence, host, place, processes, server, spares, storage
 from toygres.platforms.local import credentials as logins
@@ -23,7 +24,7 @@ from toygres.platforms.local.refusals import full_disk_refused, version_missing
 from toygres.platforms.local.shutdown import ShutDown, shut_down
 from toygres.platforms.local.watch import watch
 from toygres.platforms.parameters import catalogue
-from toygres.platforms.protocol import Bounds, Capabilities, ServerStatus, Target
+from toygres.platforms.protocol import Bounds, Capabilities, ServerStatus, Target, Trace
 
 _MIB = 2**20
 _GIB = 2**30
@@ -49,9 +50,16 @@ class LocalPlatform:
         """Each major version's `bin` folder, the default one first."""
         return binaries.versions(self.place, self._settings)
 
+    def describe(self) -> str:
+        """The home on this machine."""
+        return f"this machine, {self._settings.home}"
+
     def identity(self) -> str:
         """The machine and the home."""
         return host.identity(self._settings.home)
+
+    def expect(self, identity: str) -> None:
+        """It can always be asked."""
 
     def capabilities(self) -> Capabilities:
         """What can be asked for here; no limit is enforced, since processes share the machine."""
@@ -125,6 +133,23 @@ class LocalPlatform:
         with fence.passed(self._layout(target.instance.id), target.fence):
             return Endpoint(host=exposure.shown_host(self._settings), port=_port(target.instance))
 
+    def await_address(self, target: Target) -> Endpoint:
+        """There are no load balancers here."""
+        return self.apply_service(target)
+
+    def apply_certificate(self, target: Target) -> None:
+        """There is no TLS here."""
+        with fence.passed(self._layout(target.instance.id), target.fence):
+            return
+
+    def certificate(self, instance: Instance) -> str | None:
+        """There is no TLS here."""
+        return None
+
+    def certificate_is_old(self, instance: Instance) -> bool:
+        """There is no TLS here."""
+        return False
+
     def remove_service(self, target: Target) -> None:
         """Nothing but the server itself holds the port."""
         with fence.passed(self._layout(target.instance.id), target.fence):
@@ -135,13 +160,18 @@ class LocalPlatform:
         layout = self._layout(instance.id)
         return observe(layout, instance.port, self._secrets(layout))
 
-    def own_endpoint(self, instance: Instance) -> Endpoint | None:
+    def glance(self, instance: Instance) -> ServerStatus:
+        """The server as it is now, which costs nothing here."""
+        return self.observe(instance)
+
+    def reach(self, instance: Instance, *, inside: bool = False) -> AbstractContextManager[Way | None]:
         """This machine's own way to the server, whatever clients are told."""
         if instance.endpoint is None:
-            return None
-        return Endpoint(host=exposure.own_host(self._settings), port=_port(instance))
+            return nullcontext(None)
+        own = Endpoint(host=exposure.own_host(self._settings), port=_port(instance))
+        return nullcontext(Way(endpoint=own))
 
-    def credentials(self, instance: Instance) -> Credentials | None:
+    def credentials(self, instance: Instance, *, lately: bool = False) -> Credentials | None:
         """Both logins, or None."""
         return logins.read(self._layout(instance.id))
 
@@ -153,6 +183,10 @@ class LocalPlatform:
     def objects(self, instance_id: UUID) -> Sequence[str]:
         """Every process, port, folder and file of the instance."""
         return objects(self._layout(instance_id))
+
+    def found(self, installation_id: UUID) -> Mapping[UUID, Trace]:
+        """Nothing: the fence of a deleted instance stays, and keeps late steps out."""
+        return {}
 
     def watch(self, changed: Callable[[UUID], None], stop: Event) -> None:
         """Tell whose server changed, until `stop` is set."""

@@ -131,11 +131,11 @@ def everywhere() -> Iterator[Subject]:
 def test_a_server_on_every_address_wants_its_password_on_each(everywhere: Subject) -> None:
     everywhere.bring_up()
     assert everywhere.platform.apply_service(everywhere.target).host == "db.example"
-    ours = everywhere.platform.own_endpoint(everywhere.instance)
-    assert ours is not None
-    assert ours.host == "127.0.0.1"
-    assert try_connection(ours, "postgres", everywhere.credentials.user) is None
-    assert check_health(ours, "postgres", everywhere.credentials.monitor) is None
+    with everywhere.platform.reach(everywhere.instance) as ours:
+        assert ours is not None
+        assert ours.endpoint.host == "127.0.0.1"
+        assert try_connection(ours, "postgres", everywhere.credentials.user) is None
+        assert check_health(ours, "postgres", everywhere.credentials.monitor) is None
     for address in _addresses():
         with everywhere.connect(host=address) as connection:
             assert connection.execute("SHOW listen_addresses").fetchone() == (EVERYWHERE,)

@@ -16,7 +16,7 @@ from toygres.platforms.local import processes
 from toygres.platforms.local.folder_events import folder_events
 from toygres.platforms.local.layout import LOG, PARTIAL, Layout
 from toygres.platforms.local.platform import LocalPlatform
-from toygres.platforms.protocol import ServerPhase
+from toygres.platforms.protocol import ServerPhase, Target
 
 _WORKER = """
 import pickle, sys
@@ -38,7 +38,15 @@ def _worker(local: LocalPlatform, subject: Subject, step: str) -> Iterator[subpr
     home = local.place.control
     process = subprocess.Popen([sys.executable, "-c", _WORKER], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None
-    pickle.dump((home, step, subject.target), process.stdin)
+    there = subject.target
+    # Without what asks a ledger, which isn't needed there and can't be sent.
+    bare = Target(
+        instance=there.instance,
+        fence=there.fence,
+        operation_id=there.operation_id,
+        installation_id=there.installation_id,
+    )
+    pickle.dump((home, step, bare), process.stdin)
     process.stdin.flush()
     try:
         yield process

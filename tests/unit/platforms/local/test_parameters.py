@@ -13,6 +13,7 @@ from making import MakeSubject, Subject
 from psycopg import sql
 
 from toygres import postgres
+from toygres.domain.instance import Way
 from toygres.platforms.local.platform import LocalPlatform
 from toygres.platforms.parameters import catalogue
 from toygres.platforms.parameters.figures import read_integer, read_real, units
@@ -76,7 +77,7 @@ def test_a_server_takes_every_parameter_at_another_value_and_clients_can_still_w
         (subject.credentials.user, postgres.test_connection),
         (subject.credentials.monitor, postgres.check_health),
     ):
-        assert probe(subject.instance.endpoint, "postgres", login) is None
+        assert probe(Way(endpoint=subject.instance.endpoint), "postgres", login) is None
 
 
 def test_every_text_has_a_value_here_that_it_takes() -> None:

@@ -1,0 +1,363 @@
+"""What a real Kubernetes reported, event by event, replayed through the cache: the right cause at the right moment."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from toygres.errors import Cause, CauseCode
+from toygres.platforms.kubernetes.cache import Cache
+from toygres.platforms.kubernetes.causes.judge import judge
+from toygres.platforms.protocol import ServerPhase, ServerStatus
+
+RECORDINGS = Path(__file__).with_name("recordings")
+INSTANCE = UUID("0198c0de-0000-7000-8000-0000feedbeef")
+KINDS = {
+    "pods": "Pod",
+    "persistentvolumeclaims": "PersistentVolumeClaim",
+    "statefulsets": "StatefulSet",
+    "services": "Service",
+    "endpointslices": "EndpointSlice",
+    "events": "Event",
+}
+ABSENT, STARTING, UP = ServerPhase.ABSENT, ServerPhase.STARTING, ServerPhase.UP
+STOPPING, STOPPED, BROKEN = ServerPhase.STOPPING, ServerPhase.STOPPED, ServerPhase.BROKEN
+
+Change = tuple[float, ServerPhase, CauseCode | None]
+
+# Each moment is that of the watch event that tells it, in seconds since the recording began. `Starting` is the
+# ordinary course of things; an event that only announces what no status says yet (`Failed to pull image`, seconds
+# before ErrImagePull) is no moment.
+EXPECTED: dict[str, list[Change]] = {
+    "ready-then-deleted": [
+        (0.369, ABSENT, None),
+        (0.462, STARTING, CauseCode.STARTING),
+        (5.442, UP, None),
+        # The StatefulSet's deletionTimestamp; its pod still says Ready until 9.2.
+        (5.505, STOPPING, CauseCode.STOPPING),
+        (10.116, ABSENT, None),
+    ],
+    "image-missing": [
+        (0.392, ABSENT, None),
+        (0.487, STARTING, CauseCode.STARTING),
+        # ErrImagePull with `no such host`: that may heal, so nothing is broken.
+        (2.337, STARTING, CauseCode.REGISTRY_UNREACHABLE),
+        (20.186, STOPPING, CauseCode.STOPPING),
+        (21.432, ABSENT, None),
+    ],
+    "unschedulable": [
+        (0.362, ABSENT, None),
+        (0.420, STARTING, CauseCode.STARTING),
+        # At 0.446 the volume claim isn't bound yet, which is no cause; `Insufficient cpu` comes then.
+        (0.465, STARTING, CauseCode.UNSCHEDULABLE),
+        (2.549, STOPPING, CauseCode.STOPPING),
+        (2.608, ABSENT, None),
+    ],
+    "storage-class-missing": [
+        (0.363, ABSENT, None),
+        (0.412, STARTING, CauseCode.STARTING),
+        # PodScheduled=False, and the volume claim's event has named the class before.
+        (0.445, BROKEN, CauseCode.STORAGE_CLASS_MISSING),
+        (2.472, STOPPING, CauseCode.STOPPING),
+        (2.720, ABSENT, None),
+    ],
+    "crash-loop": [
+        (0.349, ABSENT, None),
+        (0.449, STARTING, CauseCode.STARTING),
+        # The first `terminated`, with exit code 1: may be chance. The second restart makes it final.
+        (5.912, STARTING, CauseCode.CRASH_LOOP),
+        (21.273, BROKEN, CauseCode.CRASH_LOOP),
+        (23.632, STOPPING, CauseCode.STOPPING),
+        (26.125, ABSENT, None),
+    ],
+    "secret-missing": [
+        (0.326, ABSENT, None),
+        (0.367, STARTING, CauseCode.STARTING),
+        (2.373, BROKEN, CauseCode.CONTAINER_CONFIG),
+        (4.407, STOPPING, CauseCode.STOPPING),
+        (6.412, ABSENT, None),
+    ],
+    "out-of-memory": [
+        (0.333, ABSENT, None),
+        (0.380, STARTING, CauseCode.STARTING),
+        # It stays out of memory when the next run ends with `Error` and exit code 2; there is one restart only.
+        (3.413, STARTING, CauseCode.OUT_OF_MEMORY),
+        (6.534, STOPPING, CauseCode.STOPPING),
+        (8.547, ABSENT, None),
+    ],
+    "never-ready": [
+        (0.377, ABSENT, None),
+        (0.454, STARTING, CauseCode.STARTING),
+        # It ran for 5 s only: its probe's failures are those of any start.
+        (7.734, STOPPING, CauseCode.STOPPING),
+        (11.615, ABSENT, None),
+    ],
+    "quota-exceeded": [
+        (2.410, ABSENT, None),
+        (2.448, STARTING, CauseCode.STARTING),
+        (2.460, STARTING, CauseCode.QUOTA_EXCEEDED),
+        (2.562, STOPPING, CauseCode.STOPPING),
+        (2.617, ABSENT, None),
+    ],
+    "pod-security-restricted": [
+        (0.384, ABSENT, None),
+        (0.470, STARTING, CauseCode.STARTING),
+        (0.487, BROKEN, CauseCode.POD_SECURITY),
+        (0.596, STOPPING, CauseCode.STOPPING),
+        (0.759, ABSENT, None),
+    ],
+    "pod-killed-comes-back": [
+        (0.369, ABSENT, None),
+        (0.438, STARTING, CauseCode.STARTING),
+        (4.567, UP, None),
+        # The pod's deletionTimestamp: it says Ready for 2.5 s more, which counts for nothing, and then ends: no cause.
+        (4.591, STARTING, CauseCode.STARTING),
+        (8.968, UP, None),
+        (9.011, STOPPING, CauseCode.STOPPING),
+        (12.490, ABSENT, None),
+    ],
+    "claim-deleted-while-in-use": [
+        (0.357, ABSENT, None),
+        (0.406, STARTING, CauseCode.STARTING),
+        # From 3.836 on the volume claim is Terminating; the server doesn't notice.
+        (3.761, UP, None),
+        (8.863, STOPPING, CauseCode.STOPPING),
+        (11.546, ABSENT, None),
+    ],
+    "stopped-and-started": [
+        (0.332, ABSENT, None),
+        (0.366, STARTING, CauseCode.STARTING),
+        (3.657, UP, None),
+        (3.697, STOPPING, CauseCode.STOPPING),
+        (7.701, STOPPED, CauseCode.SERVER_STOPPED),
+        (7.745, STARTING, CauseCode.STARTING),
+        (9.424, UP, None),
+        (9.459, STOPPING, CauseCode.STOPPING),
+        (13.480, ABSENT, None),
+    ],
+    "node-lost": [
+        (0.341, ABSENT, None),
+        (0.387, STARTING, CauseCode.STARTING),
+        (4.991, UP, None),
+        # Ready goes False although the container runs and is ready; the event NodeNotReady comes 56 ms later.
+        (49.592, STARTING, CauseCode.NODE_LOST),
+        (61.451, UP, None),
+        (61.553, STOPPING, CauseCode.STOPPING),
+        (64.880, ABSENT, None),
+    ],
+    "resources-changed": [
+        (0.384, ABSENT, None),
+        (0.449, STARTING, CauseCode.STARTING),
+        (4.683, UP, None),
+        # The template's new generation: the pod of the old one is Ready for 19 ms more before it is deleted.
+        (4.788, STARTING, CauseCode.STARTING),
+        (9.619, UP, None),
+        (9.733, STOPPING, CauseCode.STOPPING),
+        (14.540, ABSENT, None),
+    ],
+    "refusals": [
+        (0.358, ABSENT, None),
+        (0.537, STARTING, CauseCode.STARTING),
+        (2.873, STOPPING, CauseCode.STOPPING),
+        (8.056, ABSENT, None),
+    ],
+    "watch-expired": [
+        (0.354, ABSENT, None),
+        (0.413, STARTING, CauseCode.STARTING),
+        (5.032, UP, None),
+        (7.122, STOPPING, CauseCode.STOPPING),
+        (9.743, ABSENT, None),
+    ],
+}
+
+
+@dataclass
+class Replay:
+    """The recording so far: what the cache knows, what was judged of it, and when that changed."""
+
+    name: str
+    cache: Cache = field(default_factory=Cache)
+    changes: list[Change] = field(default_factory=list)
+    unheard: list[float] = field(default_factory=list)
+    status: ServerStatus = field(default_factory=lambda: ServerStatus(phase=ABSENT))
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def until(self, seconds: float) -> Replay:
+        """Take in all that was told up to and including that moment."""
+        began = None
+        for moment, resource, event in _events(self.name):
+            if moment > seconds:
+                break
+            if began is None:
+                # The first object is made and reported in the same second.
+                made = datetime.fromisoformat(event["object"]["metadata"]["creationTimestamp"])
+                began = made - timedelta(seconds=moment)
+            self.now = began + timedelta(seconds=moment)
+            self._take(moment, resource, event)
+        return self
+
+    def _take(self, moment: float, resource: str, event: dict[str, Any]) -> None:
+        heard = self.cache.apply(KINDS[resource], event)
+        self.status = judge(self.cache.seen(INSTANCE), self.now)
+        change = (moment, self.status.phase, self.status.cause.code if self.status.cause else None)
+        if not self.changes or self.changes[-1][1:] != change[1:]:
+            self.changes.append(change)
+            if heard != {INSTANCE}:
+                self.unheard.append(moment)
+
+    def cause(self) -> Cause:
+        assert self.status.cause is not None
+        return self.status.cause
+
+
+def _events(name: str) -> Iterator[tuple[float, str, dict[str, Any]]]:
+    with gzip.open(RECORDINGS / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for line in map(json.loads, lines):
+            if "event" in line:
+                yield line["t"], line["watch"], _labelled(line["event"])
+
+
+def _labelled(event: dict[str, Any]) -> dict[str, Any]:
+    """The event with the instance in our own label; recorded objects carry only the one that all know."""
+    labels = event["object"]["metadata"].get("labels") or {}
+    if labels.get("app.kubernetes.io/instance") == "demo":
+        labels["toygres.io/instance-id"] = str(INSTANCE)
+    return event
+
+
+def test_every_recording_is_replayed() -> None:
+    recorded = {path.name.removesuffix(".jsonl.gz") for path in RECORDINGS.glob("*.jsonl.gz")}
+    assert recorded == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_cause_comes_at_its_moment_and_wakes_whoever_waits(name: str) -> None:
+    replay = Replay(name).until(float("inf"))
+    assert replay.changes == EXPECTED[name]
+    assert replay.unheard == []
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_nothing_is_kept_of_an_instance_that_is_gone(name: str) -> None:
+    replay = Replay(name).until(float("inf"))
+    assert replay.cache.instances() == set()
+    assert replay.cache.objects(INSTANCE) == ()
+    assert replay.cache.seen(INSTANCE).events == ()
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_relist_of_what_is_known_changes_nothing(name: str) -> None:
+    for moment, _, _ in EXPECTED[name]:
+        replay = Replay(name).until(moment)
+        before = replay.cache.seen(INSTANCE)
+        for kind in set(KINDS.values()) - {"Event"}:
+            known = [found for its, found in replay.cache.objects(INSTANCE) if its == kind]
+            assert replay.cache.replace(kind, known) == set()
+        assert replay.cache.replace("Event", before.events) == set()
+        assert judge(replay.cache.seen(INSTANCE), replay.now) == replay.status
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_trouble_names_the_object_and_says_what_to_do(name: str) -> None:
+    ordinary = {CauseCode.STARTING, CauseCode.STOPPING, CauseCode.SERVER_STOPPED, None}
+    for moment in (moment for moment, _, code in EXPECTED[name] if code not in ordinary):
+        cause = Replay(name).until(moment).cause()
+        assert cause.message.endswith((".", "…"))
+        assert cause.remedy.endswith(".")
+        assert cause.evidence
+        assert all(" demo" in line for line in cause.evidence)
+
+
+def test_an_unreachable_registry_is_told_by_the_name_that_isn_t_found() -> None:
+    cause = Replay("image-missing").until(2.337).cause()
+    assert "registry.invalid/postgres:no-such" in cause.message
+    assert "no such host" in cause.message
+
+
+def test_the_reason_stays_while_kubelet_only_says_that_it_backs_off() -> None:
+    replay = Replay("image-missing").until(17.119)
+    assert "ImagePullBackOff" in json.dumps(replay.cache.seen(INSTANCE).pods)
+    assert "no such host" in replay.cause().message
+
+
+def test_a_pod_that_no_node_takes_is_told_by_what_is_short() -> None:
+    assert "not enough cpu" in Replay("unschedulable").until(0.465).cause().message
+
+
+def test_a_class_that_isn_t_there_is_named() -> None:
+    assert "no-such-class" in Replay("storage-class-missing").until(0.445).cause().message
+
+
+def test_a_crash_yields_its_exit_code_at_once() -> None:
+    assert "exit code 1" in Replay("crash-loop").until(5.912).cause().message
+
+
+def test_a_container_that_crashed_is_told_while_the_next_one_runs() -> None:
+    replay = Replay("crash-loop").until(6.521)
+    assert "running" in replay.cache.seen(INSTANCE).pods[0]["status"]["containerStatuses"][0]["state"]
+    assert replay.cause().code is CauseCode.CRASH_LOOP
+
+
+def test_out_of_memory_is_remembered_when_the_status_calls_it_an_error() -> None:
+    replay = Replay("out-of-memory").until(5.439)
+    pod = replay.cache.seen(INSTANCE).pods[0]
+    container = pod["status"]["containerStatuses"][0]
+    assert container["state"]["terminated"]["reason"] == "Error"
+    renamed = {**container["lastState"]["terminated"], "reason": "Error"}
+    told = {**container, "lastState": {"terminated": renamed}}
+    later = {**pod, "status": {**pod["status"], "containerStatuses": [told]}}
+    replay.cache.apply("Pod", {"type": "MODIFIED", "object": later})
+    found = judge(replay.cache.seen(INSTANCE), replay.now)
+    assert found.cause is not None
+    assert found.cause.code is CauseCode.OUT_OF_MEMORY
+
+
+def test_a_missing_secret_is_named() -> None:
+    assert 'secret "demo-credentials" not found' in Replay("secret-missing").until(2.373).cause().message
+
+
+def test_what_the_quota_allows_is_told() -> None:
+    message = Replay("quota-exceeded").until(2.460).cause().message
+    assert "requested: requests.memory=256Mi" in message
+    assert "limited: requests.memory=64Mi" in message
+
+
+def test_the_standard_that_refuses_the_pod_is_named() -> None:
+    message = Replay("pod-security-restricted").until(0.487).cause().message
+    assert "Pod Security Standard restricted" in message
+    assert "allowPrivilegeEscalation" in message
+
+
+def test_a_lost_node_is_named_and_its_event_becomes_evidence() -> None:
+    assert "lab" in Replay("node-lost").until(49.592).cause().message
+    assert any("NodeNotReady" in line for line in Replay("node-lost").until(49.648).cause().evidence)
+
+
+def test_a_server_that_runs_and_never_gets_ready_is_told_once_it_has_had_its_time() -> None:
+    replay = Replay("never-ready").until(7.047)
+    assert replay.cause().code is CauseCode.STARTING
+    late = judge(replay.cache.seen(INSTANCE), replay.now + timedelta(seconds=30))
+    assert late.phase is STARTING
+    assert late.cause is not None
+    assert late.cause.code is CauseCode.NOT_READY_IN_TIME
+    assert late.cause.evidence == ("Pod demo-0: Unhealthy (5 times): Readiness probe failed:",)
+
+
+def test_a_ready_pod_that_is_being_deleted_or_belongs_to_another_set_is_not_up() -> None:
+    replay = Replay("pod-killed-comes-back").until(4.591)
+    pod = replay.cache.seen(INSTANCE).pods[0]
+    ready = {condition["type"]: condition["status"] for condition in pod["status"]["conditions"]}["Ready"]
+    assert (ready, replay.status.phase) == ("True", STARTING)
+    before = Replay("pod-killed-comes-back").until(4.567)
+    seen = before.cache.seen(INSTANCE)
+    stranger = {**seen.pods[0], "metadata": {**seen.pods[0]["metadata"], "ownerReferences": []}}
+    before.cache.apply("Pod", {"type": "MODIFIED", "object": stranger})
+    assert judge(before.cache.seen(INSTANCE), before.now).phase is STARTING

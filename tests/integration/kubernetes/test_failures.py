@@ -1,0 +1,167 @@
+"""On a cluster: a create that can't succeed ends early with its cause, one that may waits and shows why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from fake_cluster.answers import Refusal
+from making_plane import NAMESPACE, Plane
+
+from toygres.domain.operation import OperationState
+from toygres.errors import CauseCode
+
+Cause = CauseCode
+
+# What the cluster plays, the cause that the operation fails with, and words that its user reads.
+FINAL = {
+    "image-not-found": (Cause.IMAGE_MISSING, "doesn't exist"),
+    "image-denied": (Cause.IMAGE_DENIED, "doesn't hand out"),
+    "bad-parameter": (Cause.PARAMETERS_REJECTED, "shared_buffers"),
+    "crash-loop": (Cause.PARAMETERS_REJECTED, "no_such_parameter"),
+    "out-of-memory": (Cause.OUT_OF_MEMORY, "memory"),
+    "volume-not-writable": (Cause.VOLUME_NOT_WRITABLE, "Permission denied"),
+    "disk-full": (Cause.DISK_FULL, "No space left on device"),
+    "data-directory-not-empty": (Cause.DATA_DIRECTORY_NOT_EMPTY, "exists but is not empty"),
+    "wrong-architecture": (Cause.WRONG_ARCHITECTURE, "exec format error"),
+    "key-mode": (Cause.TLS_KEY_UNUSABLE, "group or world access"),
+    "cannot-execute": (Cause.CONTAINER_CANT_START, "executable file not found"),
+    "config-error": (Cause.CONTAINER_CONFIG, "runAsNonRoot"),
+}
+# The same of what may heal: the operation shows it while it waits.
+HEALING = {
+    "image-missing": Cause.REGISTRY_UNREACHABLE,
+    "registry-timeout": Cause.REGISTRY_UNREACHABLE,
+    "unschedulable": Cause.UNSCHEDULABLE,
+    "provisioning-failed": Cause.PROVISIONING_FAILED,
+    "mount-stuck": Cause.VOLUME_NOT_MOUNTED,
+    "attach-stuck": Cause.VOLUME_NOT_MOUNTED,
+}
+
+
+@pytest.mark.parametrize("kind", FINAL)
+def test_what_cant_heal_ends_the_create_with_its_cause_and_leaves_nothing(plane: Plane, kind: str) -> None:
+    code, words = FINAL[kind]
+    plane.cluster.scenarios.play(kind, kind)
+    cause = plane.fails(plane.ask(kind), code)
+    assert words in "\n".join((cause.message, *cause.evidence))
+
+
+@pytest.mark.parametrize("kind", HEALING)
+def test_what_may_heal_is_shown_until_it_does(plane: Plane, kind: str) -> None:
+    plane.cluster.scenarios.play(kind, kind)
+    operation = plane.ask(kind)
+    cause = plane.waits(operation, HEALING[kind])
+    assert cause.evidence
+    plane.cluster.scenarios.end()
+    assert plane.ended(operation.id).state is OperationState.SUCCEEDED
+    assert plane.every_step_once(operation)
+
+
+def test_what_doesnt_heal_in_time_ends_the_create_with_what_it_waited_for(plane: Plane) -> None:
+    plane.cluster.scenarios.play("unschedulable", "never")
+    operation = plane.ask("never")
+    plane.waits(operation, Cause.UNSCHEDULABLE)
+    plane.let_pass(plane.services.settings.server_start_seconds + 1)
+    cause = plane.fails(operation, Cause.UNSCHEDULABLE)
+    assert cause.message.startswith("Waited too long: ")
+    assert "cpu" in cause.message
+
+
+def test_a_server_that_ends_again_and_again_is_told_in_its_own_last_words(plane: Plane) -> None:
+    # A real server says that.
+    cause = plane.fails(plane.ask("last-words", parameters={"shared_buffers": "7TB"}), Cause.PARAMETERS_REJECTED)
+    assert "shared_buffers" in cause.message + cause.remedy
+    assert any("FATAL" in line for line in cause.evidence), cause.evidence
+
+
+def test_a_storage_class_that_isnt_there_is_named(plane: Plane) -> None:
+    cause = plane.fails(plane.ask("no-class", storage_class="imaginary"), Cause.STORAGE_CLASS_MISSING)
+    assert "imaginary" in cause.message
+
+
+def test_a_cluster_without_a_default_storage_class_is_told(plane: Plane) -> None:
+    with changed(plane, "storageclasses.storage.k8s.io", "", "standard", lambda found: found.pop("annotations")):
+        plane.fails(plane.ask("no-default"), Cause.STORAGE_CLASS_UNSET)
+
+
+def test_a_secret_that_somebody_took_away_is_waited_for(plane: Plane) -> None:
+    taken: list[dict[str, Any]] = []
+
+    def take_away(change: Any) -> None:
+        if change.type == "ADDED" and change.object["metadata"]["name"] == "bereft-0":
+            found = plane.cluster.get("secrets", NAMESPACE, "bereft-tls")
+            assert found is not None
+            taken.append(found)
+            plane.cluster.store.remove("secrets", found)
+
+    plane.cluster.store.listeners.append(take_away)
+    operation = plane.ask("bereft")
+    cause = plane.waits(operation, Cause.VOLUME_NOT_MOUNTED)
+    assert 'secret "bereft-tls" not found' in "\n".join((cause.message, *cause.evidence))
+    plane.cluster.store.listeners.remove(take_away)
+    with plane.cluster.store.lock:
+        plane.cluster.store.put("secrets", taken[0])
+    assert plane.ended(operation.id).state is OperationState.SUCCEEDED
+
+
+def test_a_quota_is_waited_for(plane: Plane) -> None:
+    plane.cluster.scenarios.quota(NAMESPACE, requests_memory="1Mi")
+    try:
+        operation = plane.ask("too-much")
+        cause = plane.waits(operation, Cause.QUOTA_EXCEEDED)
+        assert "requests.memory" in "\n".join((cause.message, *cause.evidence))
+    finally:
+        plane.take_away("resourcequotas", "small")
+    assert plane.ended(operation.id).state is OperationState.SUCCEEDED
+
+
+def test_a_limit_range_that_forbids_the_pod_ends_the_create(plane: Plane) -> None:
+    plane.cluster.scenarios.limits(NAMESPACE, most={"memory": "1Mi"})
+    try:
+        plane.fails(plane.ask("too-big"), Cause.LIMIT_RANGE)
+    finally:
+        plane.take_away("limitranges", "limits")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (Cause.POD_SECURITY, 'violates PodSecurity "restricted:latest": seccompProfile (pod must not …)'),
+        (Cause.ADMISSION_REFUSED, 'admission webhook "no.example.com" denied the request: not on a Friday'),
+    ],
+)
+def test_a_pod_that_is_refused_ends_the_create(plane: Plane, code: CauseCode, words: str) -> None:
+    def refuse(kind: str, value: dict[str, Any]) -> Refusal | None:
+        name = value["metadata"].get("name")
+        return Refusal(403, "Forbidden", f'pods "{name}" is forbidden: {words}') if kind == "Pod" else None
+
+    plane.cluster.policies.append(refuse)
+    try:
+        plane.fails(plane.ask(f"refused-{code.value.lower()}"), code)
+    finally:
+        plane.cluster.policies.remove(refuse)
+
+
+@pytest.mark.parametrize("resource", ["configmaps", "secrets", "persistentvolumeclaims", "statefulsets", "services"])
+def test_a_right_that_is_missing_is_named_and_nothing_is_left(plane: Plane, resource: str) -> None:
+    with plane.without_right_to_create(resource):
+        cause = plane.fails(plane.ask(f"no-{resource}"), Cause.FORBIDDEN)
+    assert resource in cause.message
+
+
+@contextmanager
+def changed(
+    plane: Plane, resource: str, namespace: str, name: str, change: Callable[[dict[str, Any]], object]
+) -> Iterator[None]:
+    """Change an object's metadata for as long as the block lasts."""
+    before = plane.cluster.get(resource, namespace, name)
+    assert before is not None
+    plane.cluster.store.edit(resource, namespace, name, lambda found: change(found["metadata"]) and None)
+    try:
+        yield
+    finally:
+        with plane.cluster.store.lock:
+            plane.cluster.store.put(resource, before)

@@ -1,0 +1,116 @@
+"""Keeps late steps out: the instance's anchor holds the highest fence seen, and its UID owns what is applied.
+
+The anchor is a ConfigMap, made first and removed last. A step that writes passes here first, which raises the anchor's
+fence to its own; each other object bears the fence of who wrote it last, too, and is written only as it was looked at
+(`applying`), so that a step that was frozen in between finds a higher fence, or none of what it looked at.
+
+After the anchor is gone a late apply has an owner that is dead, and Kubernetes removes what it made (measured: within a
+second); only the volume claim has no owner. What remains is a late `apply_credentials`, frozen before it made the
+anchor and thawed after the end of the instance: it makes an anchor that lives. So whoever has made an anchor, or a
+volume claim, asks once more whether the step's claim is its own, and takes that away again when it isn't. One that is
+killed in the instant between leaves an object without a living instance, which the audit finds and deletes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toygres.config import Settings
+from toygres.errors import Cause, CauseCode, Refused, Unavailable
+from toygres.platforms.kubernetes import applying, calls, removing, resources
+from toygres.platforms.kubernetes.client import Cluster
+from toygres.platforms.kubernetes.labels import is_ours
+from toygres.platforms.kubernetes.manifests import anchor
+from toygres.platforms.kubernetes.names import Names
+from toygres.platforms.kubernetes.owner import Owner
+from toygres.platforms.kubernetes.resources import Resource
+from toygres.platforms.protocol import Target
+
+_LOOKS = 6
+
+
+def ensure_anchor(cluster: Cluster, namespace: str, target: Target, settings: Settings | None = None) -> Owner:
+    """Make the anchor, or pass the one that is there; for `apply_credentials` only, which begins an instance.
+
+    Raises Refused (FencedOff, or when its name is somebody else's), Unavailable.
+    """
+    made = applying.apply(cluster, anchor(target, namespace, settings), target)
+    take_back_if_late(cluster, resources.CONFIG_MAPS, namespace, target, made)
+    return _owner(made.object)
+
+
+def take_back_if_late(
+    cluster: Cluster, resource: Resource, namespace: str, target: Target, made: calls.Applied
+) -> None:
+    """Remove what was just made when the claim isn't the target's any more; for what has no owner to go with.
+
+    Whoever took over may have taken the object up: then it was written to, and is left. Controllers write to it as
+    well, so it is looked at again for as long as nobody's fence but ours is on it.
+    Raises Refused (FencedOff), Unavailable.
+    """
+    if not made.created or target.held():
+        return
+    found: calls.Object | None = made.object
+    for _ in range(_LOOKS):
+        if found is None or not _is_as_made(found, made.object):
+            break
+        removing.delete(cluster, resource, namespace, found["metadata"], unchanged=True)
+        found = calls.get(cluster, resource, namespace, made.object["metadata"]["name"])
+    raise Refused(_gone(target))
+
+
+def passed(cluster: Cluster, namespace: str, target: Target, settings: Settings | None = None) -> Owner:
+    """The anchor, its fence raised to the target's; for every other step that applies something.
+
+    Raises Refused (FencedOff) below its fence, and when it is gone or going; Unavailable.
+    """
+    owner = passed_unless_gone(cluster, namespace, target, settings)
+    if owner is None:
+        raise Refused(_gone(target))
+    return owner
+
+
+def passed_unless_gone(
+    cluster: Cluster, namespace: str, target: Target, settings: Settings | None = None
+) -> Owner | None:
+    """As `passed`, for steps that remove something: None when no anchor stands, or only somebody else's."""
+    name = Names(target.instance.name, target.instance.id).anchor
+    for _ in range(_LOOKS):
+        found = calls.get(cluster, resources.CONFIG_MAPS, namespace, name)
+        if found is None or not is_ours(found["metadata"], target.installation_id, target.instance.id):
+            return None
+        applying.check_fence(found["metadata"], target)
+        if found["metadata"].get("deletionTimestamp"):
+            return None
+        if raised := _raised(cluster, anchor(target, namespace, settings), target, found):
+            return _owner(raised)
+    raise Unavailable(f"ConfigMap {name} changes all the time; its fence couldn't be raised.")
+
+
+def _raised(cluster: Cluster, body: calls.Object, target: Target, found: calls.Object) -> calls.Object | None:
+    """The anchor with the target's fence; None when somebody else changed it meanwhile."""
+    if applying.fence_of(found["metadata"]) == target.fence:
+        return found
+    applied = applying.apply_over(cluster, body, target, found)
+    return applied.object if applied else None
+
+
+def _is_as_made(found: calls.Object, made: calls.Object) -> bool:
+    """Whether the object is there still, with the fence of who made it, and isn't going already."""
+    metadata, first = found["metadata"], made["metadata"]
+    same = metadata["uid"] == first["uid"] and applying.fence_of(metadata) == applying.fence_of(first)
+    return same and not metadata.get("deletionTimestamp")
+
+
+def _owner(found: Mapping[str, Any]) -> Owner:
+    return Owner(name=found["metadata"]["name"], uid=found["metadata"]["uid"])
+
+
+def _gone(target: Target) -> Cause:
+    return Cause(
+        code=CauseCode.FENCED_OFF,
+        message=f"Instance {target.instance.name} has no anchor any more: it was deleted, or somebody removed that.",
+        remedy="If nobody deleted the instance: its data may still be on its volume claim, which deleting the instance "
+        "erases. Take them out first, then delete it and order it again.",
+    )

@@ -1,0 +1,37 @@
+"""What can be asked for on Kubernetes."""
+
+from __future__ import annotations
+
+from toygres.config import Settings
+from toygres.platforms.kubernetes.configuration import DEFAULTS
+from toygres.platforms.parameters import catalogue
+from toygres.platforms.protocol import Bounds, Capabilities
+
+_MIB = 2**20
+_GIB = 2**30
+_ALWAYS = frozenset({"storage_class"})
+
+
+def capabilities(settings: Settings) -> Capabilities:
+    """All of it; the limits are kept by Kubernetes itself."""
+    return Capabilities(
+        kind="kubernetes",
+        versions=settings.kube_versions,
+        default_version=settings.kube_versions[0],
+        tls=True,
+        enforced=frozenset({"storage", "cpu", "memory"}),
+        storage_bytes=Bounds(least=_GIB, most=64 * 1024 * _GIB, default=10 * _GIB),
+        cpu_millicores=Bounds(least=10, most=256_000, default=500),
+        memory_bytes=Bounds(least=128 * _MIB, most=4096 * _GIB, default=512 * _MIB),
+        brings_back=True,
+        # What is observed and audited is the default project's namespace.
+        many_projects=False,
+        choices=_ALWAYS | _reach(settings),
+        parameters={version: catalogue.parameters(version, DEFAULTS) for version in settings.kube_versions},
+    )
+
+
+def _reach(settings: Settings) -> frozenset[str]:
+    """Who else may connect can be chosen where something keeps all others away."""
+    allowed = frozenset({"allowed_cidrs", "allowed_namespaces"}) if settings.kube_network_policy else frozenset()
+    return allowed | (frozenset({"service_type", "allowed_cidrs"}) if settings.kube_load_balancers else frozenset())
