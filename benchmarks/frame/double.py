@@ -9,15 +9,16 @@ import heapq
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from uuid import UUID
 
 from toygres.config import Settings
-from toygres.domain.instance import Credentials, Endpoint, Instance
+from toygres.domain.instance import Credentials, Endpoint, Instance, Way
 from toygres.errors import Cause, CauseCode, Refused
 from toygres.platforms import registry
-from toygres.platforms.protocol import Bounds, Capabilities, Platform, ServerPhase, ServerStatus, Target
+from toygres.platforms.protocol import Bounds, Capabilities, Platform, ServerPhase, ServerStatus, Target, Trace
 
 NAME = "double"
 # Seconds until a server is ready; `held` until the file RELEASE is there.
@@ -51,8 +52,14 @@ class Double:
         self._coming: list[tuple[float, UUID]] = []
         self.became_ready: dict[UUID, float] = {}
 
+    def describe(self) -> str:
+        return "a dictionary"
+
     def identity(self) -> str:
         return NAME
+
+    def expect(self, identity: str) -> None:
+        return
 
     def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -105,6 +112,18 @@ class Double:
         self._apply(target, "service", "open")
         return Endpoint(host="127.0.0.1", port=1)
 
+    def await_address(self, target: Target) -> Endpoint:
+        raise NotImplementedError
+
+    def apply_certificate(self, target: Target) -> None:
+        return
+
+    def certificate(self, instance: Instance) -> str | None:
+        return None
+
+    def certificate_is_old(self, instance: Instance) -> bool:
+        return False
+
     def remove_service(self, target: Target) -> None:
         self._remove(target, "service")
 
@@ -117,10 +136,13 @@ class Double:
             ServerStatus(phase=ServerPhase.UP) if ready else ServerStatus(phase=ServerPhase.STARTING, cause=_STARTING)
         )
 
-    def own_endpoint(self, instance: Instance) -> Endpoint | None:
-        return instance.endpoint
+    def glance(self, instance: Instance) -> ServerStatus:
+        return self.observe(instance)
 
-    def credentials(self, instance: Instance) -> Credentials | None:
+    def reach(self, instance: Instance, *, inside: bool = False) -> AbstractContextManager[Way | None]:
+        return nullcontext(Way(endpoint=instance.endpoint) if instance.endpoint else None)
+
+    def credentials(self, instance: Instance, *, lately: bool = False) -> Credentials | None:
         found = self._kept.get(instance.id, {}).get("credentials")
         return found if isinstance(found, Credentials) else None
 
@@ -132,6 +154,9 @@ class Double:
 
     def make_ahead(self, stop: threading.Event) -> None:
         stop.wait()
+
+    def found(self, installation_id: UUID) -> Mapping[UUID, Trace]:
+        return {}
 
     def watch(self, changed: Callable[[UUID], None], stop: threading.Event) -> None:
         if self._start == _HELD:
