@@ -11,6 +11,7 @@ import canary
 import httpx
 from canary import Place
 
+from tests.acceptance.conftest import await_that
 from tests.acceptance.hunt import PATIENCE, Hunt
 from toygres.platforms.local import place
 from toygres.processes import flower
@@ -107,6 +108,8 @@ def flowers_pages(hunt: Hunt) -> Iterator[Place]:
     with httpx.Client(base_url=url, timeout=PATIENCE) as stranger:
         yield from canary.answers("flower without a password", stranger, paths)
     with httpx.Client(base_url=url, timeout=30, auth=login) as client:
+        # It hears of tasks by events, and on a busy machine may begin to listen after the first ones have run.
+        await_that(lambda: client.get("/api/tasks").json(), PATIENCE)
         yield from canary.answers("flower", client, paths)
         tasks, workers = client.get("/api/tasks").json(), client.get("/api/workers").json()
         assert tasks

@@ -6,7 +6,7 @@ import base64
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,9 @@ def bridge(listening: socket.socket, api: client.CoreV1Api):
 def copy(one: Any, other: Any):
     while data := one.recv(65536):
         other.sendall(data)
-    other.shutdown(socket.SHUT_WR)
+    # The other one may have gone first.
+    with suppress(OSError):
+        other.shutdown(socket.SHUT_WR)
 
 
 def test_the_pods_address_takes_a_verified_login(made: tuple[FakeCluster, User, Path]):
