@@ -8,36 +8,16 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from toygres.domain.instance import InstanceSpec, Login
-from toygres.errors import Cause, CauseCode, Refused
 from toygres.platforms.kubernetes.names import PORT
 from toygres.platforms.kubernetes.versions import Version
 from toygres.platforms.local import scram
-from toygres.platforms.parameters import catalogue
+from toygres.platforms.parameters import written
 
 FILES = "/etc/toygres/conf"
 TLS = "/etc/toygres/tls"
 SOCKETS = "/var/run/postgresql"
 
-_LEAST_SHARED_BUFFERS_KB = 1024
-_PROMISES = {
-    "fsync": "on",
-    "full_page_writes": "on",
-    "synchronous_commit": "on",
-    "password_encryption": "scram-sha-256",
-}
-# What servers have here for whoever asks for nothing, where PostgreSQL's own default is another or initdb's choice,
-# which stands in a file that isn't read.
-DEFAULTS = {
-    "max_connections": "100",
-    # A statement that failed may hold a password, which the log mustn't: it tells the error alone.
-    "log_min_error_statement": "panic",
-    "min_wal_size": "80MB",
-    "max_wal_size": "1GB",
-    "datestyle": "ISO, MDY",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "default_text_search_config": "pg_catalog.english",
-}
+DEFAULTS = written.DEFAULTS
 _HBA = """\
 # Inside the pod: the image's entrypoint while it makes the data directory, and who may execute commands there anyway.
 local    all  all                 trust
@@ -97,9 +77,7 @@ def files(spec: InstanceSpec, version: Version) -> dict[str, str]:
 
 def render(spec: InstanceSpec) -> str:
     """The configuration file for `spec`. Raises Refused for a parameter that may not be set."""
-    for name, value in spec.parameters.items():
-        _refuse_unsafe(spec.version, name, value)
-    lines = [f"{name} = {quoted(value)}" for name, value in {**_defaults(spec), **spec.parameters}.items()]
+    lines = written.lines(spec, _defaults(spec))
     return "\n".join(["# Written by Toygres; ALTER SYSTEM has the last word.", *lines, ""])
 
 
@@ -139,31 +117,11 @@ def digest(files: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def quoted(value: str) -> str:
-    """`value` as postgresql.conf reads it back: it can't leave its quotes, and render lets no line end pass."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
 def _defaults(spec: InstanceSpec) -> Mapping[str, str]:
     memory = spec.memory_bytes // 1024
     return {
-        **_PROMISES,
+        **written.PROMISES,
         **DEFAULTS,
-        "shared_buffers": f"{max(_LEAST_SHARED_BUFFERS_KB, memory // 4)}kB",
-        "effective_cache_size": f"{max(_LEAST_SHARED_BUFFERS_KB, memory * 3 // 4)}kB",
+        "shared_buffers": f"{max(written.LEAST_SHARED_BUFFERS_KB, memory // 4)}kB",
+        "effective_cache_size": f"{max(written.LEAST_SHARED_BUFFERS_KB, memory * 3 // 4)}kB",
     }
-
-
-def _refuse_unsafe(version: str, name: str, value: str) -> None:
-    if name not in catalogue.parameters(version):
-        raise Refused(_rejected(name, "it isn't among the parameters that can be set."))
-    if not value.isprintable():
-        raise Refused(_rejected(name, "it holds a character that can't be shown."))
-
-
-def _rejected(name: str, why: str) -> Cause:
-    return Cause(
-        code=CauseCode.PARAMETERS_REJECTED,
-        message=f"The server can't run with this value of {name}: {why}",
-        remedy=f"Order the instance with another value of {name}, or without it.",
-    )

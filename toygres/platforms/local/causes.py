@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from toygres.errors import Cause, CauseCode
-from toygres.platforms.local.refusals import parameter_rejected
+from toygres.platforms.parameters.written import parameter_rejected
 
 _ADDRESS_TAKEN = re.compile(r'could not bind \S+ address "[^"]*": Address already in use')
 _PARAMETERS = (

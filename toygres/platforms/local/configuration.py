@@ -6,42 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from toygres.domain.instance import InstanceSpec
-from toygres.errors import Refused
 from toygres.platforms.local.layout import CONFIGURATION, DATA, Layout
-from toygres.platforms.local.refusals import parameter_rejected
-from toygres.platforms.parameters import catalogue
+from toygres.platforms.parameters import written
 
 _MOST_SHARED_BUFFERS_KB = 128 * 1024
-_LEAST_SHARED_BUFFERS_KB = 1024
 # The first version that can read asynchronously, by three more processes for each server.
 _ASYNCHRONOUS_READS = 18
-_PROMISES = {
-    "fsync": "on",
-    "full_page_writes": "on",
-    "synchronous_commit": "on",
-    "password_encryption": "scram-sha-256",
-}
-# What servers have here for whoever asks for nothing, where PostgreSQL's own default is another or initdb's choice.
-DEFAULTS = {
-    "max_connections": "100",
-    # A statement that failed may hold a password, which the log mustn't: it tells the error alone.
-    "log_min_error_statement": "panic",
-    # initdb derives both from the small WAL segments, and would have a checkpoint every 64 MB.
-    "min_wal_size": "80MB",
-    "max_wal_size": "1GB",
-    "datestyle": "ISO, MDY",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "default_text_search_config": "pg_catalog.english",
-    "io_method": "sync",
-}
+DEFAULTS = {**written.DEFAULTS, "io_method": "sync"}
 
 
 def render(spec: InstanceSpec) -> str:
     """The configuration file for `spec`. Raises Refused for a parameter that may not be set."""
-    for name, value in spec.parameters.items():
-        _refuse_unsafe(spec.version, name, value)
-    lines = [f"{name} = {quoted(value)}" for name, value in {**_defaults(spec), **spec.parameters}.items()]
+    lines = written.lines(spec, _defaults(spec))
     # What initdb found out about the machine (which kind of shared memory works) stands in its own file.
     found = f"include_if_exists = '{DATA}/postgresql.conf'"
     return "\n".join(["# Written by Toygres at each start; ALTER SYSTEM has the last word.", found, *lines, ""])
@@ -65,22 +41,10 @@ def command(binaries: Path, layout: Layout, port: int, *, address: str) -> list[
     return [str(binaries / "postgres"), "-D", str(layout.data), *options]
 
 
-def quoted(value: str) -> str:
-    """`value` as postgresql.conf reads it back: it can't leave its quotes, and render lets no line end pass."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
 def _defaults(spec: InstanceSpec) -> Mapping[str, str]:
     quarter = spec.memory_bytes // 4096
-    buffers = f"{max(_LEAST_SHARED_BUFFERS_KB, min(_MOST_SHARED_BUFFERS_KB, quarter))}kB"
-    settings = {**_PROMISES, **DEFAULTS, "shared_buffers": buffers}
+    buffers = f"{max(written.LEAST_SHARED_BUFFERS_KB, min(_MOST_SHARED_BUFFERS_KB, quarter))}kB"
+    settings = {**written.PROMISES, **DEFAULTS, "shared_buffers": buffers}
     if not spec.version.isdecimal() or int(spec.version) < _ASYNCHRONOUS_READS:
         del settings["io_method"]
     return settings
-
-
-def _refuse_unsafe(version: str, name: str, value: str) -> None:
-    if name not in catalogue.parameters(version):
-        raise Refused(parameter_rejected(name, "it isn't among the parameters that can be set."))
-    if not value.isprintable():
-        raise Refused(parameter_rejected(name, "it holds a character that can't be shown."))

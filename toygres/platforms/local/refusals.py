@@ -63,13 +63,3 @@ def version_missing(version: str, offered: tuple[str, ...]) -> Cause:
         message=f"PostgreSQL {version} isn't installed here; there is {', '.join(offered) or 'none'}.",
         remedy="Install it, or name its bin folder in TOYGRES_PG_BINDIRS, and start again.",
     )
-
-
-def parameter_rejected(name: str, why: str, evidence: tuple[str, ...] = ()) -> Cause:
-    """A parameter's value isn't one that the server can run with."""
-    return Cause(
-        code=CauseCode.PARAMETERS_REJECTED,
-        message=f"The server can't run with this value of {name}: {why}",
-        remedy=f"Order the instance with another value of {name}, or without it.",
-        evidence=evidence,
-    )

@@ -14,12 +14,13 @@ from making import Subject, make_instance, reserved_port
 from toygres.errors import CauseCode, Refused
 from toygres.platforms.local import template
 from toygres.platforms.local.commands import environment
-from toygres.platforms.local.configuration import command, quoted, render
+from toygres.platforms.local.configuration import command, render
 from toygres.platforms.local.layout import Layout
 from toygres.platforms.local.place import identity_kwargs
 from toygres.platforms.local.platform import LocalPlatform
 from toygres.platforms.parameters import catalogue
 from toygres.platforms.parameters.values import check
+from toygres.platforms.parameters.written import quoted
 
 NASTY = ["it's", "back\\slash", "trailing\\", "''", "# not a comment", "a = 'b'", "\\n", "é ", "include 'x'"]
 
