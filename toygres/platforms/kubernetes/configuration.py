@@ -122,6 +122,8 @@ def _defaults(spec: InstanceSpec) -> Mapping[str, str]:
     return {
         **written.PROMISES,
         **DEFAULTS,
+        # A node may have reserved some that a pod which didn't ask for them may not touch: the server would crash.
+        "huge_pages": "off",
         "shared_buffers": f"{max(written.LEAST_SHARED_BUFFERS_KB, memory // 4)}kB",
         "effective_cache_size": f"{max(written.LEAST_SHARED_BUFFERS_KB, memory * 3 // 4)}kB",
     }

@@ -43,12 +43,12 @@ class Lately:
         self._lock = threading.Lock()
         self._kept: dict[UUID, tuple[float, Credentials]] = {}
 
-    def credentials(self, namespace: str, instance: Instance) -> Credentials | None:
-        """Both logins as they were in the last minutes; what isn't there yet is looked for each time."""
+    def credentials(self, namespace: str, instance: Instance, *, anew: bool = False) -> Credentials | None:
+        """Both logins as they were in the last minutes, or `anew`; what isn't there yet is looked for each time."""
         now = time.monotonic()
         with self._lock:
             read_at, kept = self._kept.get(instance.id, (0.0, None))
-        if kept is not None and now - read_at < _REMEMBERED_SECONDS:
+        if kept is not None and now - read_at < _REMEMBERED_SECONDS and not anew:
             return kept
         found = credentials(self._cluster, namespace, instance)
         with self._lock:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
@@ -15,7 +14,6 @@ from toygres.errors import Cause, CauseCode, Refused, Unavailable
 from toygres.platforms.kubernetes import (
     applying,
     calls,
-    fence,
     manifests,
     offers,
     removing,
@@ -24,6 +22,7 @@ from toygres.platforms.kubernetes import (
 )
 from toygres.platforms.kubernetes.causes import service
 from toygres.platforms.kubernetes.client import Cluster, ensure_namespace
+from toygres.platforms.kubernetes.fence import Fence
 from toygres.platforms.kubernetes.names import PORT, SERVICE_ACCOUNT, Names
 from toygres.platforms.kubernetes.observing import WATCHED, look
 from toygres.platforms.kubernetes.owner import Owner
@@ -46,6 +45,7 @@ class KubernetesPlatform(Sight):
     def __init__(self, name: str, settings: Settings, cluster: Cluster | None = None) -> None:
         super().__init__(cluster or Cluster(settings.kube_context), settings)
         self.name = name
+        self._fence = Fence(self._cluster, settings)
         self._expected: str | None = None
         self._lock = threading.Lock()
         self._prepared: set[str] = set()
@@ -84,11 +84,12 @@ class KubernetesPlatform(Sight):
     def apply_credentials(self, target: Target, credentials: Callable[[], Credentials]) -> None:
         """Make the anchor, then both Secrets and the server's certificate."""
         place = self._prepare(target.instance.project)
-        owner = fence.ensure_anchor(self._cluster, place, target, self._settings)
-        found = self.credentials(target.instance)
+        owner, made = self._fence.ensure_anchor(place, target)
+        # What the anchor owns can't have been there before it.
+        found = None if made else self.credentials(target.instance)
         if found is None:
             found = credentials()
-        authority = tls.apply(self._cluster, target, place, owner, self._settings)
+        authority = tls.apply(self._cluster, target, place, owner, self._settings, anew=made)
         # The user's last: both logins count as kept once both are there.
         for manifest in (manifests.monitor, manifests.credentials):
             body = manifest(target, place, owner, self._settings, found, authority)
@@ -109,26 +110,33 @@ class KubernetesPlatform(Sight):
     def apply_storage(self, target: Target) -> None:
         """Make the volume claim."""
         place = self._namespace(target.instance.project)
-        fence.passed(self._cluster, place, target, self._settings)
+        self._fence.passed(place, target)
         made = applying.apply(self._cluster, manifests.data(target, place, self._settings), target)
-        fence.take_back_if_late(self._cluster, resources.VOLUME_CLAIMS, place, target, made)
+        self._fence.take_back_if_late(resources.VOLUME_CLAIMS, place, target, made)
 
     def remove_storage(self, target: Target) -> str:
         """Delete the volume claim, and with it the data. Raises NotYet until it is gone."""
-        return self._remove(target, resources.VOLUME_CLAIMS, bearing=(Names.of(target.instance).data,))
+        try:
+            return self._remove(target, resources.VOLUME_CLAIMS, bearing=(Names.of(target.instance).data,))
+        except NotYet:
+            # A step that came late may have made the server once more: its pod would keep the claim for ever.
+            self.remove_server(target)
+            raise
 
     def apply_server(self, target: Target) -> None:
         """Configure the server, and have it run; with another certificate, if its own is about to end, or is gone."""
-        self._certify(target, self._outside(target.instance))
-        self._apply(target, functools.partial(self._server, target, replicas=1))
+        place = self._namespace(target.instance.project)
+        owner = self._fence.passed(place, target)
+        tls.apply(self._cluster, target, place, owner, self._settings, self._outside(target.instance))
+        self._apply(target, self._server(target, place, owner, replicas=1))
 
     def stop_server(self, target: Target) -> None:
         """Have no pod of it run; everything else stays."""
         place = self._namespace(target.instance.project)
         if calls.get(self._cluster, resources.STATEFUL_SETS, place, Names.of(target.instance).stateful_set) is None:
-            fence.passed_unless_gone(self._cluster, place, target, self._settings)
+            self._fence.passed_unless_gone(place, target)
         else:
-            self._apply(target, functools.partial(self._server, target, replicas=0))
+            self._apply(target, self._server(target, place, self._fence.passed(place, target), replicas=0))
 
     def remove_server(self, target: Target) -> str:
         """Remove the StatefulSet. Raises NotYet until its pod is gone."""
@@ -137,8 +145,10 @@ class KubernetesPlatform(Sight):
 
     def apply_service(self, target: Target) -> Endpoint:
         """Make the Service; the address is its load balancer's if that has one already, else its own in the cluster."""
-        made = self._apply(target, lambda place, owner: [manifests.service(target, place, owner, self._settings)])[-1]
-        outside = service.address(slim("Service", made))
+        place = self._namespace(target.instance.project)
+        owner = self._fence.passed(place, target)
+        made = applying.apply(self._cluster, manifests.service(target, place, owner, self._settings), target)
+        outside = service.address(slim("Service", made.object))
         return Endpoint(host=outside, port=PORT) if outside else self._inside(target.instance)
 
     def await_address(self, target: Target) -> Endpoint:
@@ -194,10 +204,9 @@ class KubernetesPlatform(Sight):
             removing.remove(self._cluster, resources.NETWORK_POLICIES, place, target)
         return [*bodies, manifests.stateful_set(target, place, owner, self._settings, replicas=replicas)]
 
-    def _apply(self, target: Target, build: Callable[[str, Owner], list[calls.Object]]) -> list[calls.Object]:
-        place = self._namespace(target.instance.project)
-        owner = fence.passed(self._cluster, place, target, self._settings)
-        return [applying.apply(self._cluster, body, target).object for body in build(place, owner)]
+    def _apply(self, target: Target, bodies: Iterable[calls.Object]) -> None:
+        for body in bodies:
+            applying.apply(self._cluster, body, target)
 
     def _remove(
         self,
@@ -215,7 +224,7 @@ class KubernetesPlatform(Sight):
         """
         self._require_same_place()
         place = self._namespace(target.instance.project)
-        fence.passed_unless_gone(self._cluster, place, target, self._settings)
+        self._fence.passed_unless_gone(place, target)
         removal = removing.remove(self._cluster, resource, place, target, names=names)
         if removal.asked or and_gone:
             left = removing.remaining(self._cluster, place, target.instance.id, (resource, *and_gone))
@@ -226,7 +235,7 @@ class KubernetesPlatform(Sight):
 
     def _certify(self, target: Target, addresses: Sequence[str]) -> None:
         place = self._namespace(target.instance.project)
-        owner = fence.passed(self._cluster, place, target, self._settings)
+        owner = self._fence.passed(place, target)
         tls.apply(self._cluster, target, place, owner, self._settings, addresses)
 
 

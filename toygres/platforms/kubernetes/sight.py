@@ -65,9 +65,7 @@ class Sight:
     def credentials(self, instance: Instance, *, lately: bool = False) -> Credentials | None:
         """Both logins, or None."""
         place = self._place(instance)
-        if lately:
-            return self._lately.credentials(place, instance)
-        return keeping.credentials(self._cluster, place, instance)
+        return self._lately.credentials(place, instance, anew=not lately)
 
     def certificate(self, instance: Instance) -> str | None:
         """What the server's Secret has."""

@@ -18,17 +18,24 @@ from toygres.platforms.protocol import Target
 
 
 def apply(
-    cluster: Cluster, target: Target, place: str, owner: Owner, settings: Settings, outside: Sequence[str] = ()
+    cluster: Cluster,
+    target: Target,
+    place: str,
+    owner: Owner,
+    settings: Settings,
+    outside: Sequence[str] = (),
+    *,
+    anew: bool = False,
 ) -> Authority:
     """See that the server has a certificate that holds for its names in the cluster, and `outside`; who signed it.
 
-    Raises Refused, Unavailable.
+    `anew` when it can't have one yet. Raises Refused, Unavailable.
     """
     now = datetime.now(UTC)
     project = target.instance.project
     authority = target.authority(partial(certificates.make_authority, project, now))
     names, addresses = _names(target.instance, place, settings, outside)
-    found = keeping.secret(cluster, place, Names.of(target.instance).tls, target.instance)
+    found = None if anew else keeping.secret(cluster, place, Names.of(target.instance).tls, target.instance)
     if found is None or certificates.needs_renewal(found["tls.crt"], authority.certificate, names, addresses, now):
         issued = certificates.issue(authority, names, addresses, now=now, days=settings.kube_certificate_days)
         applying.apply(cluster, manifests.tls(target, place, owner, settings, issued, authority), target)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from toygres.config import Settings, variable
 from toygres.errors import Cause, CauseCode, Refused
 
+_SETTINGS_FOR_MAKING = 16
 _BUILTIN_COLLATION = 17
 _TRANSACTION_TIMEOUT = 17
 
@@ -30,10 +31,12 @@ class Version:
 
         What isn't synced here is synced by the last script of the making.
         """
+        always = "--no-sync", "--data-checksums", "--encoding=UTF8"
+        # It runs a server as well, which must keep off the node's huge pages; before 16 it can't be told so.
+        settings = ("--set=huge_pages=off",) if int(self.major) >= _SETTINGS_FOR_MAKING else ()
         if int(self.major) < _BUILTIN_COLLATION:
-            return "--no-sync", "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8"
-        builtin = "--locale-provider=builtin", "--builtin-locale=C.UTF-8"
-        return "--no-sync", "--data-checksums", "--encoding=UTF8", "--locale=C", *builtin
+            return *always, *settings, "--locale=C.UTF-8"
+        return *always, *settings, "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"
 
     @property
     def limits(self) -> tuple[str, ...]:

@@ -69,6 +69,18 @@ def test_a_late_volume_claim_is_taken_away_again_by_who_made_it(cluster: FakeClu
     assert cluster.wait(lambda: not cluster.list("persistentvolumeclaims", "toygres"))
 
 
+def test_a_server_that_was_made_too_late_keeps_no_volume_claim(cluster: FakeCluster, subject: Subject) -> None:
+    subject.make()
+    subject.take(subject.platform.remove_service)
+    subject.take(subject.platform.remove_server)
+    # A worker that was frozen when the anchor had let it pass.
+    subject.platform.apply_server(subject.target)
+    assert cluster.wait(lambda: cluster.list("pods", "toygres"))
+    subject.take(subject.platform.remove_storage)
+    subject.take(subject.platform.remove_credentials)
+    assert subject.objects == []
+
+
 def test_what_was_found_is_discarded_and_nothing_that_came_later(subject: Subject, make_subject: MakeSubject) -> None:
     neighbour = make_subject()
     for each in (subject, neighbour):

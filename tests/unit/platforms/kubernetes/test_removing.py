@@ -10,8 +10,9 @@ from manifest_subject import AUTHORITY, LOGINS, NAMESPACE, plain, target
 from meddling import World, of_somebody
 
 from toygres.errors import CauseCode, Refused
-from toygres.platforms.kubernetes import applying, fence, manifests, removing, resources
+from toygres.platforms.kubernetes import applying, manifests, removing, resources
 from toygres.platforms.kubernetes.client import Cluster
+from toygres.platforms.kubernetes.fence import Fence
 from toygres.platforms.protocol import Target
 
 
@@ -24,7 +25,7 @@ def mine(world: World) -> Target:
 
 
 def _make(world: World, made: Target) -> None:
-    owner, settings = fence.ensure_anchor(world.cluster, NAMESPACE, made), plain()
+    owner, settings = Fence(world.cluster).ensure_anchor(NAMESPACE, made)[0], plain()
     bodies = (
         manifests.credentials(made, NAMESPACE, owner, settings, LOGINS, AUTHORITY),
         manifests.monitor(made, NAMESPACE, owner, settings, LOGINS, AUTHORITY),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from manifest_subject import chosen, plain
+from manifest_subject import chosen, plain, target
 
 from toygres.errors import CauseCode, Refused
+from toygres.platforms.kubernetes.configuration import render
 from toygres.platforms.kubernetes.versions import find
 from toygres.platforms.parameters import catalogue
 
@@ -42,6 +43,12 @@ def test_an_image_comes_from_where_the_settings_say() -> None:
 def test_a_collation_of_postgresqls_own_is_taken_where_there_is_one() -> None:
     assert "--builtin-locale=C.UTF-8" in find(plain(), "17").initdb
     assert "--locale=C.UTF-8" in find(plain(), "16").initdb
+
+
+def test_no_server_touches_huge_pages_that_its_pod_has_not_asked_for() -> None:
+    told = {version: "--set=huge_pages=off" in find(plain(), version).initdb for version in plain().kube_versions}
+    assert told == {"14": False, "15": False, "16": True, "17": True, "18": True}
+    assert "huge_pages = 'off'" in render(target().instance.spec)
 
 
 @pytest.mark.parametrize("version", ["13", "x", ""])
