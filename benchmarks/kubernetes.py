@@ -16,9 +16,11 @@ import structlog
 from benchmarks.frame.clusters import ReadyTimes, fake_cluster, own_namespace, reachable
 from benchmarks.frame.http_orders import Ordered, Orders
 from benchmarks.frame.plain_objects import Kubectl, Model, PlainScript, kubectl
+from benchmarks.frame.plain_steps import PlainSteps
 from benchmarks.frame.report import Bound, Figure, Report, Table
 from benchmarks.frame.samples import Pairs, interleaved
 from benchmarks.frame.throwaway import running_up, throwaway_home
+from toygres.config import load
 
 TO_THE_FLOOR = 1.05
 WAKE_SECONDS = 0.1
@@ -67,14 +69,33 @@ def run(options: Namespace) -> Report:
             ours = Ours(orders, ready)
             ours.make(_MODEL)
             model = Model.of(cluster, _NAMESPACE, _MODEL)
-            floor: Callable[[], float]
-            if options.kubeconfig is not None:
-                floor = Kubectl(model, kubeconfig)
-            else:
-                floor = PlainScript(model, ready, kubeconfig.parent)
+            floor = _Floor(options, model, ready, kubeconfig)
             pairs = interleaved(options.pairs, floor, ours.one, "request to ready")
             orders.delete([_MODEL])
-    return _report(options, pairs, ours)
+    return _report(options, pairs, ours, floor.bare)
+
+
+class _Floor:
+    """What ours is measured against: on a real cluster kubectl, on the fake one a script that makes the same calls.
+
+    `bare` are the seconds of a script that makes fewer, beside each of the latter.
+    """
+
+    def __init__(self, options: Namespace, model: Model, ready: ReadyTimes, kubeconfig: Path) -> None:
+        self.bare: list[float] = []
+        self._script: PlainScript | None = None
+        self._floor: Callable[[], float]
+        if options.kubeconfig is not None:
+            self._floor = Kubectl(model, kubeconfig)
+        else:
+            self._script = PlainScript(model, ready, kubeconfig.parent)
+            self._floor = PlainSteps(model.cluster, load(kube_namespace=_NAMESPACE), ready)
+
+    def __call__(self) -> float:
+        """Seconds for one."""
+        if self._script is not None:
+            self.bare.append(self._script())
+        return self._floor()
 
 
 @dataclass
@@ -112,9 +133,9 @@ class Ours:
         return Table("Parts of a create, medians", ("part", "waited ms", "worked ms"), rows)
 
 
-def _report(options: Namespace, pairs: Pairs, ours: Ours) -> Report:
+def _report(options: Namespace, pairs: Pairs, ours: Ours, bare: list[float]) -> Report:
     if options.kubeconfig is None:
-        against = "a plain script that applies the same objects one after the other, hears of Ready, and logs in"
+        against = "a plain script that makes the same calls one after the other, hears of Ready, and logs in"
         where = f"The cluster is the tests' fake one in a process of its own, at {options.speed:g} times its recorded "
         where += "pace, with real PostgreSQL servers, whose start is as long as it is."
     else:
@@ -134,6 +155,7 @@ def _report(options: Namespace, pairs: Pairs, ours: Ours) -> Report:
             Figure("ours", statistics.median(pairs.ours), "s"),
             Figure("the floor", statistics.median(pairs.floor), "s"),
             Figure("ratio of the medians", pairs.ratio),
+            *_beside(pairs, bare),
             Figure("from Ready on the wire until it was looked at, median", _median_ms(ours.looked), "ms"),
             Figure("from Ready on the wire to the claim of the next step, slowest", max(ours.went_on) * 1000, "ms"),
             Figure("pairs", float(options.pairs)),
@@ -144,6 +166,20 @@ def _report(options: Namespace, pairs: Pairs, ours: Ours) -> Report:
             where,
             "Ready is taken down by a watch of the measuring process's own: what the wire takes to it isn't counted.",
         ),
+    )
+
+
+def _beside(pairs: Pairs, bare: list[float]) -> tuple[Figure, ...]:
+    if not bare:
+        return ()
+    ratio = statistics.median(ours / alone for ours, alone in zip(pairs.ours, bare, strict=True))
+    return (
+        Figure(
+            "a script that only applies the objects, without a look, a fence or a second login",
+            statistics.median(bare),
+            "s",
+        ),
+        Figure("ours to that, median of the pairs", ratio),
     )
 
 

@@ -29,6 +29,8 @@ _ROOM_BYTES = 1 << 30
 _TEMPLATES: dict[tuple[Path, str, str], Path] = {}
 _TEMPLATES_LOCK = threading.Lock()
 
+_FIRST_WITH_SET = 16
+
 
 def binaries() -> Path:
     """The folder of the newest of Debian's PostgreSQLs. Raises FileNotFoundError when there is none."""
@@ -103,10 +105,15 @@ class RealServers:
                 atexit.register(shutil.rmtree, folder, ignore_errors=True)
                 self.owner.own(folder)
                 made = ["--no-sync", "--locale=C.UTF-8", "--encoding=UTF8", "--wal-segsize=1", f"--username={user}"]
-                command = [self.bin / "initdb", "-D", folder, "--auth=trust", *made, *arguments.split()]
+                command = [self.bin / "initdb", "-D", folder, "--auth=trust", *made, *self._understood(arguments)]
                 self.owner.run(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd="/")
                 _TEMPLATES[key] = folder
             return _TEMPLATES[key]
+
+    def _understood(self, arguments: str) -> list[str]:
+        """Those that this initdb knows, which may be older than the image's."""
+        version = int(self.bin.parent.name)
+        return [each for each in arguments.split() if version >= _FIRST_WITH_SET or not each.startswith("--set=")]
 
     def forget(self, claim_uid: str) -> None:
         """Delete a volume's data."""

@@ -22,7 +22,7 @@ from toygres.platforms.kubernetes.observing import Observation, look_at_server
 from toygres.platforms.kubernetes.reaching import Ways
 from toygres.platforms.kubernetes.remembered import Exits
 from toygres.platforms.local.scrub import scrubbed
-from toygres.platforms.protocol import ServerStatus, Trace
+from toygres.platforms.protocol import ServerPhase, ServerStatus, Trace
 
 _LOG_LINES = 40
 
@@ -40,7 +40,12 @@ class Sight:
 
     def observe(self, instance: Instance) -> ServerStatus:
         """The server as it is now."""
-        # Asked for anew: what the watches told may be older than this step's own writes, or another worker's.
+        if (observation := self._current()) is not None:
+            told = self._judged(instance, observation.seen(instance.id))
+            # If it has come up since, the watches are about to tell; nobody need ask.
+            if told.phase is ServerPhase.STARTING:
+                return told
+        # All else may be older than this step's own writes, or another worker's.
         return self._judged(instance, look_at_server(self._cluster, self._place(instance), instance.id, self._exits))
 
     def glance(self, instance: Instance) -> ServerStatus:
