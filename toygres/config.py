@@ -125,14 +125,16 @@ class Settings(BaseSettings):
         1.5, description="How long a stopping worker lets its running steps go on before others take them over."
     )
     step_attempts: PositiveInt = Field(5, description="Attempts of a step before its operation fails.")
-    server_start_seconds: PositiveFloat = Field(120.0, description="How long a server may take to accept clients.")
+    server_start_seconds: PositiveFloat = Field(
+        300.0, description="How long a server may take to accept clients, its volume and image included."
+    )
     server_stop_seconds: PositiveFloat = Field(60.0, description="How long a server may take to stop.")
     login_seconds: PositiveFloat = Field(30.0, description="How long the first login may take to succeed.")
     address_seconds: PositiveFloat = Field(300.0, description="How long a load balancer may take to get an address.")
     certificate_seconds: PositiveFloat = Field(
         300.0, description="How long a server may take to take up a new certificate."
     )
-    operation_seconds: PositiveFloat = Field(900.0, description="How long an operation may take, undoing aside.")
+    operation_seconds: PositiveFloat = Field(1200.0, description="How long an operation may take, undoing aside.")
     undo_seconds: PositiveFloat = Field(600.0, description="How long cleaning up may take before `cleanup` takes over.")
     server_restarts: NonNegativeInt = Field(
         3, description="How often a server that ended unasked is started again by itself; 0 for never."

@@ -93,6 +93,7 @@ class CauseCode(StrEnum):
     KILLED_BY_LIVENESS_PROBE = "KilledByLivenessProbe"
     NOT_READY_IN_TIME = "NotReadyInTime"
     LOAD_BALANCER_PENDING = "LoadBalancerPending"
+    SERVICE_MISSING = "ServiceMissing"
     WRONG_PASSWORD = "WrongPassword"  # noqa: S105 (a code)
     DATABASE_MISSING = "DatabaseMissing"
     LOGIN_NOT_ALLOWED = "LoginNotAllowed"

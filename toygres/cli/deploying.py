@@ -32,6 +32,7 @@ from toygres.oneshot.database import Database, database
 from toygres.oneshot.foreground import Foreground, Interrupted, Told
 from toygres.planning import Caller
 from toygres.platforms import registry
+from toygres.processes import running
 from toygres.provisioning import request_delete, request_instance
 from toygres.services import Services, connect
 from toygres.store import instances
@@ -92,7 +93,8 @@ def deploy(home: Home, wanted: Wanted, interruptions: Interruptions) -> ExitCode
             settings = _with_platform(held.settings, wanted)
             lines = _configure_logs(settings)
             _tell_place(settings)
-            with closing(held.patiently(lambda: _connect(settings))) as services:
+            alone = held.embedded is not None and running.find(home) is None
+            with closing(held.patiently(lambda: _connect(settings, alone=alone))) as services:
                 platform = services.platform(settings.platform)
                 platform.check()
                 interruptions.check()
@@ -280,13 +282,14 @@ def _tell_place(settings: Settings) -> None:
     say(f"Deploying on {platform.name}: {platform.describe()}")
 
 
-def _connect(settings: Settings) -> Services:
+def _connect(settings: Settings, *, alone: bool) -> Services:
     try:
-        return connect(settings, connections=_CONNECTIONS)
+        return connect(settings, connections=_CONNECTIONS, moving=alone)
     except Misconfigured as wrong:
         if "is another place" not in wrong.message:
             raise
-        remedy = f"{wrong.remedy} A home of its own (TOYGRES_HOME) has a metadata DB of its own."
+        own = "A home of its own (TOYGRES_HOME) has a metadata DB of its own."
+        remedy = f"Remove what was kept there (--remove). {wrong.remedy} {own}"
         raise Misconfigured(wrong.message, remedy) from None
 
 

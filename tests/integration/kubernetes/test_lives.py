@@ -72,6 +72,19 @@ def test_a_pod_that_ends_comes_back_and_available_follows(plane: Plane, end: str
     assert plane.kinds_of_operations(found) == ["create"]
 
 
+def test_without_its_service_an_instance_isnt_available_until_a_start_makes_it_again(plane: Plane) -> None:
+    found = plane.ready("fifth")
+    pod = plane.pod(found.name)["metadata"]["uid"]
+    plane.delete_by_hand(f"/api/v1/namespaces/{NAMESPACE}/services/{found.name}")
+    cause = plane.heard_available(found, value=False)
+    assert cause is not None
+    assert cause.code is CauseCode.SERVICE_MISSING
+    assert "toygres start" in cause.remedy
+    assert plane.ended(plane.requested(request_start, found.name).id).state is OperationState.SUCCEEDED
+    plane.heard_available(found, value=True)
+    assert plane.pod(found.name)["metadata"]["uid"] == pod
+
+
 def test_while_its_node_is_lost_an_instance_isnt_available(plane: Plane) -> None:
     found = plane.ready("sixth")
     plane.cluster.controllers.kubelet.lose_node()

@@ -54,6 +54,16 @@ rmdir "$PGDATA.making"
 sync "$(dirname "$PGDATA")"
 unset PGOPTIONS POSTGRES_PASSWORD
 """
+_STOP = """\
+# Before the pod ends. Nobody has reached a data directory that is being made, and the next start makes it anew; the
+# image's entrypoint, which heeds no signal meanwhile, ends with what it waits for.
+if [ -d "$PGDATA.making" ] && tr '\\0' ' ' </proc/1/cmdline | grep -q docker-entrypoint; then
+    kill -KILL -1
+else
+    # Whatever an image takes its stop signal to mean, clients are sent away, and the next start has nothing to recover.
+    exec pg_ctl stop -m fast -w -t "$1"
+fi
+"""
 _UNLOGGED = {
     "log_statement": "none",
     "log_duration": "off",
@@ -72,6 +82,7 @@ def files(spec: InstanceSpec, version: Version) -> dict[str, str]:
         "pg_hba.conf": _HBA,
         "start.sh": _START.format(options=" ".join(f"-c {name}={value}" for name, value in options.items())),
         "finish.sh": _FINISH,
+        "stop.sh": _STOP,
     }
 
 

@@ -1,4 +1,9 @@
-"""Whether an address can be reached from here; what can't be is remembered, since each try may take its whole time."""
+"""Which addresses lead to an instance's server from here; those that don't are remembered, since each try takes time.
+
+Something else may answer at a pod's address: a proxy that takes all connections, a network that has the same addresses
+as the cluster's. So the first of each kind must prove, by a certificate of the project's authority, that it leads into
+the cluster; those after it need only connect. A refusal is as much as silence: some network policies are kept that way.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +14,15 @@ import time
 from enum import StrEnum
 from queue import Empty, SimpleQueue
 
+from toygres import postgres
+
 # A pod's address answers at once or not at all, and whoever waits for one that doesn't could be logged in by then.
 _POD_SECONDS = 0.25
 _NAME_SECONDS = 1.0
+_GREETING_SECONDS = 2.0
 _FORGET_SECONDS = 60.0
 # Where several pods are silent, and none answers, this process isn't in the cluster's network, and won't be soon.
-_FORGET_ALL_SECONDS = 600.0
+_LONG_SECONDS = 600.0
 _SILENT_PODS = 2
 _ALL = ""
 _NOWHERE = frozenset({errno.ENETUNREACH, errno.EAFNOSUPPORT})
@@ -34,24 +42,31 @@ class Probes:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._blocked: dict[tuple[Kind, str], float] = {}
+        self._proved: dict[Kind, float] = {}
         self._silent: set[str] = set()
 
-    def open(self, kind: Kind, host: str, port: int) -> bool:
-        """Whether the address is one that this machine can reach; a pod whose server isn't up is reached as well."""
+    def open(self, kind: Kind, host: str, port: int, authority: str, name: str) -> bool:
+        """Whether a server can be reached there; `authority` signed its certificate (PEM), which is for `name`."""
+        now = time.monotonic()
         with self._lock:
-            if time.monotonic() < max(self._blocked.get((kind, each), 0.0) for each in (host, _ALL)):
+            if now < max(self._blocked.get((kind, each), 0.0) for each in (host, _ALL)):
                 return False
-        trouble = _tried(host, port, _POD_SECONDS if kind is Kind.POD else _NAME_SECONDS)
-        if trouble is None or (isinstance(trouble, ConnectionRefusedError) and kind is Kind.POD):
-            self._answered(kind)
-            return True
-        if not isinstance(trouble, ConnectionRefusedError):
+            # What a load balancer leads to is what clients meet, whatever that is.
+            proved = kind is Kind.BALANCER or now < self._proved.get(kind, 0.0)
+        trouble = _tried(
+            host, port, _POD_SECONDS if kind is Kind.POD else _NAME_SECONDS, None if proved else (authority, name)
+        )
+        if trouble is None:
+            self._answered(kind, proved=proved)
+        elif not isinstance(trouble, ConnectionRefusedError):
             self._block(kind, host, trouble)
-        return False
+        return trouble is None
 
-    def _answered(self, kind: Kind) -> None:
-        if kind is Kind.POD:
-            with self._lock:
+    def _answered(self, kind: Kind, *, proved: bool) -> None:
+        with self._lock:
+            if not proved:
+                self._proved[kind] = time.monotonic() + _LONG_SECONDS
+            if kind is Kind.POD:
                 self._silent.clear()
 
     def _block(self, kind: Kind, host: str, trouble: OSError) -> None:
@@ -64,25 +79,30 @@ class Probes:
                 # No such name, no such network: that is so for every host of the kind.
                 self._blocked[kind, _ALL] = now + _FORGET_SECONDS
             elif kind is Kind.POD and len(self._silent) >= _SILENT_PODS:
-                self._blocked[kind, _ALL] = now + _FORGET_ALL_SECONDS
+                self._blocked[kind, _ALL] = now + _LONG_SECONDS
             else:
                 self._blocked[kind, host] = now + _FORGET_SECONDS
 
 
-def _tried(host: str, port: int, seconds: float) -> OSError | None:
-    """What kept us from connecting within so many seconds, None when nothing did."""
+def _tried(host: str, port: int, seconds: float, proof: tuple[str, str] | None) -> OSError | None:
+    """What kept us from connecting within so many seconds, None when nothing did; the proof has its own time."""
     came: SimpleQueue[OSError | None] = SimpleQueue()
     # A look-up of a name knows no time-out.
-    threading.Thread(target=_try, args=(host, port, seconds, came), name="probe", daemon=True).start()
+    threading.Thread(target=_try, args=(host, port, seconds, proof, came), name="probe", daemon=True).start()
     try:
-        return came.get(timeout=seconds)
+        return came.get(timeout=seconds + (_GREETING_SECONDS if proof else 0.0))
     except Empty:
         return TimeoutError()
 
 
-def _try(host: str, port: int, seconds: float, came: SimpleQueue[OSError | None]) -> None:
+def _try(
+    host: str, port: int, seconds: float, proof: tuple[str, str] | None, came: SimpleQueue[OSError | None]
+) -> None:
     try:
-        socket.create_connection((host, port), timeout=seconds).close()
+        with socket.create_connection((host, port), timeout=seconds) as line:
+            if proof is not None:
+                line.settimeout(_GREETING_SECONDS)
+                postgres.greet(line, *proof)
     except OSError as trouble:
         came.put(trouble)
     else:

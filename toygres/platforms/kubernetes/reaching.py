@@ -35,14 +35,16 @@ class Ways:
 
         `balanced` is where clients come from outside of the cluster, if they do.
         """
-        if balanced is not None and self._probes.open(Kind.BALANCER, balanced.host, balanced.port):
+        if balanced is not None and self._probes.open(
+            Kind.BALANCER, balanced.host, balanced.port, authority, balanced.host
+        ):
             yield Way(endpoint=balanced, authority=authority, told="through its load balancer", explain=login.cause)
             return
         unproved = "that its load balancer leads there" if balanced else ""
         known = partial(Way, endpoint=endpoint, authority=authority)
-        if self._probes.open(Kind.SERVICE, endpoint.host, endpoint.port):
+        if self._probes.open(Kind.SERVICE, endpoint.host, endpoint.port, authority, endpoint.host):
             yield known(told="through its Service", unproved=unproved, explain=login.cause)
-        elif address is not None and self._probes.open(Kind.POD, address, endpoint.port):
+        elif address is not None and self._probes.open(Kind.POD, address, endpoint.port, authority, endpoint.host):
             yield known(
                 address=address,
                 told="at its pod's address",

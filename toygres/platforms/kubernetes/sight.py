@@ -13,7 +13,7 @@ from toygres.config import Settings
 from toygres.domain.instance import Credentials, Endpoint, Instance, ServiceType, Way
 from toygres.errors import Refused, Unavailable
 from toygres.platforms.kubernetes import audit, calls, keeping, removing, resources, tls
-from toygres.platforms.kubernetes.causes import last_words
+from toygres.platforms.kubernetes.causes import last_words, service
 from toygres.platforms.kubernetes.causes.judge import judge, refine
 from toygres.platforms.kubernetes.causes.seen import Seen
 from toygres.platforms.kubernetes.client import Cluster
@@ -51,7 +51,13 @@ class Sight:
     def glance(self, instance: Instance) -> ServerStatus:
         """The server as the watches tell it, where this process has them; else as it is now."""
         observation = self._current()
-        return self._judged(instance, observation.seen(instance.id)) if observation else self.observe(instance)
+        if observation is None:
+            return self.observe(instance)
+        seen = observation.seen(instance.id)
+        status = self._judged(instance, seen)
+        if status.phase is ServerPhase.UP and (cut_off := service.unreachable(seen)):
+            return ServerStatus(phase=ServerPhase.STARTING, cause=cut_off.cause)
+        return status
 
     @contextmanager
     def reach(self, instance: Instance, *, inside: bool = False) -> Iterator[Way | None]:

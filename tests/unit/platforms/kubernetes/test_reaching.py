@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,6 +53,23 @@ def test_a_login_says_which_way_it_went_and_what_that_does_not_prove(
         refused = postgres.test_connection(way, "postgres", WRONG)
         assert refused is not None
         assert refused.code is CauseCode.WRONG_PASSWORD
+
+
+def test_a_greeting_finds_the_server_out_and_leaves_no_line_in_its_log() -> None:
+    with _up() as (_, subject), _way(subject) as way:
+        assert way.address is not None
+        assert way.authority is not None
+        before = subject.platform.evidence(subject.instance)
+        with socket.create_connection((way.address, way.endpoint.port), timeout=10) as line:
+            postgres.greet(line, way.authority, way.endpoint.host)
+        with (
+            socket.create_connection((way.address, way.endpoint.port), timeout=10) as line,
+            pytest.raises(ssl.SSLCertVerificationError),
+        ):
+            postgres.greet(line, way.authority, "another.toygres.svc")
+        assert postgres.test_connection(way, "postgres", subject.credentials.user) is None
+        assert before
+        assert subject.platform.evidence(subject.instance) == before
 
 
 def test_the_servers_certificate_must_be_signed_by_the_projects_authority() -> None:

@@ -37,7 +37,8 @@ POD_SECURITY = Kind(
     code=CauseCode.POD_SECURITY,
     sentence="The namespace's Pod Security Standard {level} doesn't admit the pod: {words}.",
     remedy="Toygres' own pods are admitted by `restricted`: take back what the settings or a webhook added to them.",
-    sign="an event `FailedCreate` on the StatefulSet, or an answer 403, with `violates PodSecurity`",
+    sign="an event `FailedCreate` on the StatefulSet, or an answer 403, with `violates PodSecurity`, or OpenShift's "
+    "`unable to validate against any security context constraint`",
 )
 ADMISSION_REFUSED = Kind(
     code=CauseCode.ADMISSION_REFUSED,
@@ -64,7 +65,8 @@ KINDS = (
 )
 
 _RIGHT = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)" in API group "(?P<group>[^"]*)"')
-_QUOTA = re.compile(r"exceeded quota: .*", re.DOTALL)
+# The second is said until the quota's controller has counted once.
+_QUOTA = re.compile(r"(?:exceeded quota|status unknown for quota): .*", re.DOTALL)
 # A quota that wants limits named is there to stay, and so is what the pod doesn't name.
 _QUOTA_WANTS = re.compile(r"failed quota: .*", re.DOTALL)
 _LIMITS = re.compile(
@@ -73,6 +75,8 @@ _LIMITS = re.compile(
 _SECURITY = re.compile(r'violates PodSecurity "(?P<level>[^":]+)[^"]*": (?P<why>.*)', re.DOTALL)
 _ENDING = re.compile(r"because it is being terminated")
 _SILENT = re.compile(r'failed calling webhook "(?P<webhook>[^"]+)":?(?P<why>.*)', re.DOTALL)
+# OpenShift's form of the same.
+_CONSTRAINTS = re.compile(r"unable to validate against any security context constraint.*", re.DOTALL)
 _DENIED = re.compile(
     r"ValidatingAdmissionPolicy '[^']+' .*denied request: .*|admission webhook \"[^\"]+\" denied the request.*",
     re.DOTALL,
@@ -106,6 +110,8 @@ def _limits(text: str) -> Verdict | None:
 
 
 def _security(text: str) -> Verdict | None:
+    if found := _CONSTRAINTS.search(text):
+        return POD_SECURITY.found(level="(security context constraints)", words=sentence_end(found[0]))
     found = _SECURITY.search(text)
     return POD_SECURITY.found(level=found["level"], words=sentence_end(found["why"])) if found else None
 

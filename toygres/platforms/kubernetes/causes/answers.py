@@ -70,7 +70,7 @@ PLATFORM_UNREACHABLE = Kind(
     code=CauseCode.PLATFORM_UNREACHABLE,
     sentence="The Kubernetes API can't do it now ({status}): {words}.",
     remedy="Wait: it is tried again by itself.",
-    sign="an answer 408, 429 or 5xx, or none at all",
+    sign="an answer 408, 429 or 5xx, a 403 with `not yet ready to handle request`, or none at all",
     heals=True,
 )
 
@@ -92,6 +92,9 @@ _RESIZE = re.compile(r"can be resized|can not be less than")
 _STORAGE_DIFFERS = re.compile(r'^[+-]\s+"storage":', re.MULTILINE)
 _IMMUTABLE = re.compile(r"is immutable|updates to \w+ spec for fields other than|may not be changed|once set")
 _SCHEMA = re.compile(r"field not declared in schema|failed to create typed patch object")
+# The API server's own rules say so before they know what is in the cluster.
+_NOT_READY = re.compile(r"not yet ready to handle request")
+_FORBIDDEN = 403
 _DIFF = re.compile(r"\n@@ .*", re.DOTALL)
 _OTHER_MANAGER = re.compile(r'conflicts? with "(?P<manager>[^"]+)"')
 _MOST_FIELDS = 5
@@ -107,6 +110,8 @@ def verdict(status: int, reason: str, message: str, details: Details) -> Verdict
     words = sentence_end(_DIFF.sub("", message)) or reason or "no reason was given"
     # By the status where that alone tells; admission speaks with nearly any.
     special = _BY_STATUS.get(status)
+    if status == _FORBIDDEN and _NOT_READY.search(message):
+        return PLATFORM_UNREACHABLE.found(status=f"HTTP {status}", words=words)
     found = _conflict(words, details) if status == 409 else of_words(message)
     return found or (special(words, details) if special else _other(status, words))
 

@@ -16,13 +16,15 @@ CONTAINER_CONFIG = Kind(
     sentence="The container {container} can't be configured: {words}.",
     remedy="If a ConfigMap, or the Secret with the certificate, was deleted: `toygres restart` makes it again. Another "
     "Secret has the passwords: take the data out before you delete the instance. Else mend the settings.",
-    sign="container: `CreateContainerConfigError`",
+    sign="container: `CreateContainerConfigError`; may heal unless a Secret, a ConfigMap or a key isn't found, or the "
+    "image's user is refused",
 )
 CONTAINER_CANT_START = Kind(
     code=CauseCode.CONTAINER_CANT_START,
     sentence="The command of container {container} can't be executed: {words}.",
     remedy="Use an image like the official postgres one: TOYGRES_KUBE_IMAGE_PREFIX names where it comes from.",
-    sign="container: `CreateContainerError`, `RunContainerError`, or ended with `StartError` or exit code 128",
+    sign="container: `CreateContainerError`, `RunContainerError`, or ended with `StartError` or exit code 128; "
+    "may heal unless the words say that the command isn't there, or it was tried three times",
 )
 VOLUME_NOT_MOUNTED = Kind(
     code=CauseCode.VOLUME_NOT_MOUNTED,
@@ -45,13 +47,25 @@ KINDS = (CONTAINER_CONFIG, CONTAINER_CANT_START, VOLUME_NOT_MOUNTED, POD_NETWORK
 _CANT_START = frozenset({"CreateContainerError", "RunContainerError", "PreCreateHookError", "PreStartHookError"})
 _START_ERRORS = frozenset({"StartError", "ContainerCannotRun"})
 _CANT_START_EXIT = 128
-# A busy node says so, and the next try is a good one.
-_WILL_PASS = re.compile(r"deadline exceeded|timed out|failed to sync|failed to reserve container name", re.IGNORECASE)
+# What a busy or a new node says will pass, so only what is known to stay is final at once.
+_WILL_PASS = re.compile(
+    r"deadline exceeded|timed out|failed to sync|failed to reserve|have not yet been read", re.IGNORECASE
+)
+_MISCONFIGURED = re.compile(
+    r"(?:secret|configmap)s? \S+ not found|couldn't find key|runAsNonRoot|non-root|subPath|invalid variable names",
+    re.IGNORECASE,
+)
+_NO_COMMAND = re.compile(
+    r"no command specified"
+    r"|\bexec(?:utable)?\b.*(?:not found|no such file|permission denied|format error|is a directory)",
+    re.IGNORECASE,
+)
 # So little memory that not even the command could begin.
 _KILLED = "OOM-killed"
 _CREATING = frozenset({"ContainerCreating", "PodInitializing"})
 _MOUNTS = ("FailedMount", "FailedAttachVolume")
 _SANDBOX = ("FailedCreatePodSandBox",)
+_FINAL_RESTARTS = 2
 _LONG_SECONDS = 10.0
 _OFTEN = 3
 
@@ -61,20 +75,21 @@ def misconfigured(seen: Seen, pod: Object, container: Object) -> Verdict | None:
     waiting = container["state"].get("waiting") or {}
     if waiting.get("reason") != "CreateContainerConfigError":
         return None
-    return _with_words(CONTAINER_CONFIG, seen, pod, container, str(waiting.get("message", "")))
+    words = str(waiting.get("message", ""))
+    return _with_words(CONTAINER_CONFIG, seen, pod, container, words, final=bool(_MISCONFIGURED.search(words)))
 
 
 def cant_start(seen: Seen, pod: Object, container: Object) -> Verdict | None:
     """Why the container's command can't be executed."""
     waiting = container["state"].get("waiting") or {}
     if waiting.get("reason") in _CANT_START:
-        return _with_words(CONTAINER_CANT_START, seen, pod, container, str(waiting.get("message", "")))
+        return _not_started(seen, pod, container, str(waiting.get("message", "")))
     if "running" in container["state"]:
         return None
     for how in ("state", "lastState"):
         ended = container[how].get("terminated") or {}
         if ended.get("reason") in _START_ERRORS or ended.get("exitCode") == _CANT_START_EXIT:
-            return _with_words(CONTAINER_CANT_START, seen, pod, container, str(ended.get("message", "")))
+            return _not_started(seen, pod, container, str(ended.get("message", "")))
     return None
 
 
@@ -96,14 +111,19 @@ def _lasts(pod: Object, said: Object, now: datetime) -> bool:
     return events.count(said) >= _OFTEN or seconds_since(since, now) >= _LONG_SECONDS
 
 
-def _with_words(kind: Kind, seen: Seen, pod: Object, container: Object, words: str) -> Verdict:
+def _not_started(seen: Seen, pod: Object, container: Object, words: str) -> Verdict:
+    final = bool(_NO_COMMAND.search(words)) or int(container.get("restartCount", 0)) >= _FINAL_RESTARTS
+    return _with_words(CONTAINER_CANT_START, seen, pod, container, words, final=final)
+
+
+def _with_words(kind: Kind, seen: Seen, pod: Object, container: Object, words: str, *, final: bool) -> Verdict:
     if _KILLED in words:
         return OUT_OF_MEMORY.found(
             events.told(seen, pod), container=container.get("name"), restarts=sentence_end(words)
         )
     return kind.found(
         events.told(seen, pod),
-        heals=bool(_WILL_PASS.search(words)),
+        heals=not final or bool(_WILL_PASS.search(words)),
         container=container.get("name"),
         words=sentence_end(words) or "no reason was given",
     )

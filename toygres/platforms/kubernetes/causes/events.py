@@ -11,8 +11,8 @@ from toygres.platforms.kubernetes.causes.seen import Object, Seen, moment, uid
 READ = frozenset(
     {
         *("SuccessfulCreate", "Pulling", "Pulled", "Killing", "TriggeredScaleUp", "NotTriggerScaleUp"),
-        *("WaitForFirstConsumer", "WaitForPodScheduled", "ExternalProvisioning", "ProvisioningSucceeded"),
-        *("FailedBinding", "EnsuredLoadBalancer"),
+        *("WaitForFirstConsumer", "WaitForPodScheduled", "ExternalProvisioning", "Provisioning"),
+        *("ProvisioningSucceeded", "FailedBinding", "EnsuredLoadBalancer"),
     }
 )
 _MOST_LINES = 10

@@ -128,15 +128,16 @@ def _by_probe(seen: Seen, pod: Object, end: Object) -> Kind | None:
 
 def _again(seen: Seen, pod: Object, container: Object, end: Object) -> bool:
     """Whether it ended so before: one failed end may be chance, and so may one after a long good run."""
-    if int(container.get("restartCount", 0)) < _FINAL_RESTARTS or _ran_for(end) > _SHORT_RUN_SECONDS:
+    if int(container.get("restartCount", 0)) < _FINAL_RESTARTS or not _ran_shortly(end):
         return False
     recent = _exits(seen, pod, container)[-_FINAL_RESTARTS:]
     return len({_OOM if each.reason == _OOM else each.code for each in recent}) <= 1
 
 
-def _ran_for(end: Object) -> float:
+def _ran_shortly(end: Object) -> bool:
     began, ended = moment(end.get("startedAt")), moment(end.get("finishedAt"))
-    return (ended - began).total_seconds() if began and ended else 0.0
+    # Where a node lost sight of the container nobody knows, and it may have run for years.
+    return began is not None and ended is not None and (ended - began).total_seconds() <= _SHORT_RUN_SECONDS
 
 
 def _how(code: int) -> str:

@@ -45,8 +45,8 @@ WRONG_ARCHITECTURE = Kind(
 IMAGE_NAME_INVALID = Kind(
     code=CauseCode.IMAGE_NAME_INVALID,
     sentence="{image} isn't the name of an image: {words}.",
-    remedy="Mend TOYGRES_KUBE_IMAGE_PREFIX, and order again.",
-    sign="container: `InvalidImageName`",
+    remedy="Mend TOYGRES_KUBE_IMAGE_PREFIX (some nodes want a registry first: docker.io/library/), and order again.",
+    sign="container: `InvalidImageName`; or the same as above with `short-name … did not resolve`",
 )
 IMAGE_NEVER_PULLED = Kind(
     code=CauseCode.IMAGE_NEVER_PULLED,
@@ -81,6 +81,9 @@ _BY_WORDS = (
         r"|no route to host|network is unreachable|toomanyrequests|too many requests|: EOF"
         r"|\b5\d\d (?:internal|bad gateway|service|gateway)|unexpected status\D*\b5\d\d\b",
     ),
+    # What was pulled got lost on the node, which pulls it again.
+    (IMAGE_NOT_PULLED, r"content digest|content store"),
+    (IMAGE_NAME_INVALID, r"short-name .*did not resolve|no unqualified-search registries"),
     (WRONG_ARCHITECTURE, r"no match for platform|no image found in .*for architecture|no matching manifest"),
     (
         IMAGE_DENIED,

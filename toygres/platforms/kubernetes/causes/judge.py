@@ -71,11 +71,11 @@ def clean(cause: Cause, scrub: Scrub = scrubbed) -> Cause:
 def _status(seen: Seen, now: datetime) -> ServerStatus:
     wanted = seen.stateful_set
     if wanted is None:
-        return _leaving(seen) if seen.pods else ServerStatus(phase=ServerPhase.ABSENT)
+        return _leaving(seen, now) if seen.pods else ServerStatus(phase=ServerPhase.ABSENT)
     if is_ending(wanted):
-        return _leaving(seen)
+        return _leaving(seen, now)
     if not seen.replicas:
-        return _leaving(seen) if seen.pods else _stopped()
+        return _leaving(seen, now) if seen.pods else _stopped()
     living = seen.pod
     if living is not None and is_ready(living) and is_current(wanted, living):
         return ServerStatus(phase=ServerPhase.UP)
@@ -107,8 +107,10 @@ def _of_pod(seen: Seen, living: Object, now: datetime) -> Iterator[Verdict | Non
     yield readiness.not_ready(seen, living, now)
 
 
-def _leaving(seen: Seen) -> ServerStatus:
+def _leaving(seen: Seen, now: datetime) -> ServerStatus:
     """It is being stopped or deleted; what still holds its objects is told."""
+    if found := stateful_set.stuck(seen, now):
+        return ServerStatus(phase=ServerPhase.STOPPING, cause=found.cause)
     objects = [("StatefulSet", seen.stateful_set), *(("Pod", each) for each in seen.pods)]
     held = tuple(
         f"{kind} {name(found)}: being deleted, finalizer {each}"

@@ -67,6 +67,8 @@ KINDS = (
 
 # Kubernetes keeps the last 2 kB of a log: what is longer than this begins in the midst of something.
 _WHOLE_BYTES = 1900
+# The official image tries this at every start, may not in a restricted pod, and goes on.
+_NOISE = re.compile(r"^chmod: .*/var/run/postgresql\b")
 _LEVEL = re.compile(r"^.*?(?:FATAL|PANIC|ERROR|LOG|WARNING|HINT|DETAIL):\s+")
 _FINAL = re.compile(r"(?:FATAL|PANIC):\s+(.*)")
 _TOOL = re.compile(r"^(?:initdb|mkdir|chmod|chown|find|postgres|pg_ctl|exec|/usr/local/bin/\S+|popen failure)\b.*:")
@@ -135,7 +137,7 @@ def own_lines(text: str) -> list[str]:
 
     A log of which only the end is there may begin within a user's statement.
     """
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip() and not _NOISE.match(line)]
     whole = len(text.encode()) <= _WHOLE_BYTES
     kept = without_statements(lines, from_the_start=whole)
     return kept or [line for line in lines if _TOOL.match(line)]

@@ -89,11 +89,18 @@ def is_ready(pod: Object) -> bool:
 
 def is_current(stateful_set: Object, pod: Object) -> bool:
     """Whether the pod is what the StatefulSet asks for today, not one that a change is about to replace."""
-    metadata, status = stateful_set["metadata"], stateful_set["status"]
-    seen, made_from = status.get("observedGeneration"), pod["metadata"]["labels"].get(REVISION)
-    if seen is not None and seen < metadata.get("generation", seen):
+    made_from = pod["metadata"]["labels"].get(REVISION)
+    if not is_heard(stateful_set):
         return False
-    return made_from is None or made_from == status.get("updateRevision", made_from)
+    return made_from is None or made_from == stateful_set["status"].get("updateRevision", made_from)
+
+
+def is_heard(stateful_set: Object | None) -> bool:
+    """Whether its controller has seen the last change of it."""
+    if stateful_set is None:
+        return False
+    seen = stateful_set["status"].get("observedGeneration")
+    return seen is None or seen >= stateful_set["metadata"].get("generation", seen)
 
 
 def containers(pod: Object) -> list[Object]:

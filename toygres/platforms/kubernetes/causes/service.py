@@ -1,4 +1,4 @@
-"""The address of a load balancer, or why there is none yet (row 26)."""
+"""Whether clients have somewhere to connect to: the Service, and its load balancer's address (row 26)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,22 @@ LOAD_BALANCER_PENDING = Kind(
     heals=True,
 )
 
-KINDS = (LOAD_BALANCER_PENDING,)
+SERVICE_MISSING = Kind(
+    code=CauseCode.SERVICE_MISSING,
+    sentence="The server runs, but nobody can connect to it: its Service is gone.",
+    remedy="`toygres start` makes it again, and leaves the server running.",
+    sign="an instance that is ready, without its Service",
+)
+
+KINDS = (LOAD_BALANCER_PENDING, SERVICE_MISSING)
 
 _SYNCS = ("SyncLoadBalancerFailed", "EnsuredLoadBalancer")
 _NOTHING_SAID = "no load balancer has been made for it, and nobody says why"
+
+
+def unreachable(seen: Seen) -> Verdict | None:
+    """Why nobody can connect to a server that is up; None when everybody can who may."""
+    return SERVICE_MISSING.found() if seen.service is None else pending(seen)
 
 
 def pending(seen: Seen) -> Verdict | None:

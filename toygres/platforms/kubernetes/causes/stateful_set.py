@@ -8,7 +8,7 @@ from datetime import datetime
 from toygres.errors import CauseCode
 from toygres.platforms.kubernetes.causes import events
 from toygres.platforms.kubernetes.causes.admission import of_words
-from toygres.platforms.kubernetes.causes.seen import Object, Seen, is_ending, name, seconds_since
+from toygres.platforms.kubernetes.causes.seen import Object, Seen, is_ending, is_heard, name, seconds_since
 from toygres.platforms.kubernetes.causes.verdict import Kind, Verdict, sentence_end
 
 POD_NOT_CREATED = Kind(
@@ -20,7 +20,7 @@ POD_NOT_CREATED = Kind(
 )
 POD_STUCK = Kind(
     code=CauseCode.POD_STUCK,
-    sentence="Pod {pod} is being deleted and doesn't end, so no new one is made: its time ran out at {since}.",
+    sentence="Pod {pod} is being deleted and doesn't end: its time ran out at {since}.",
     remedy="See whether its node {node} still runs; if it is gone for good, delete the pod by force (`kubectl delete "
     "pod {pod} --force`), but only then: two servers on one volume destroy the data.",
     sign="a pod that is still there half a minute after its `deletionTimestamp`",
@@ -37,10 +37,16 @@ _STUCK_SECONDS = 30.0
 def refused(seen: Seen, now: datetime) -> Verdict | None:
     """Why the StatefulSet has no pod that counts; None while it is about to make one."""
     creations = events.of(seen, seen.stateful_set, _CREATIONS)
-    if creations and creations[-1].get("reason") == "FailedCreate":
+    # What was said before the last change is of before it.
+    if creations and is_heard(seen.stateful_set) and creations[-1].get("reason") == "FailedCreate":
         return _failed(creations[-1])
-    stuck = [found for found in (_stuck(pod, now) for pod in seen.pods if is_ending(pod)) if found]
-    return stuck[0] if stuck else None
+    return stuck(seen, now)
+
+
+def stuck(seen: Seen, now: datetime) -> Verdict | None:
+    """Which pod should have ended by now, and doesn't."""
+    found = (_stuck(pod, now) for pod in seen.pods if is_ending(pod))
+    return next(filter(None, found), None)
 
 
 def _failed(event: Object) -> Verdict:

@@ -44,9 +44,9 @@ VOLUME_UNAVAILABLE = Kind(
 )
 PROVISIONER_SILENT = Kind(
     code=CauseCode.PROVISIONER_SILENT,
-    sentence="No volume has been made for {claim} since {since}, and nobody says why.",
+    sentence="No volume has been made for {claim} since {since}, and {who}.",
     remedy="See whether the pods of the storage class's provisioner run; the volume is made once they do.",
-    sign="volume claim `Pending` for a minute, with no other event than `ExternalProvisioning`",
+    sign="volume claim `Pending` for a minute, with no other event than `ExternalProvisioning` or `Provisioning`",
     heals=True,
 )
 VOLUME_LOST = Kind(
@@ -122,4 +122,6 @@ def _silent(seen: Seen, claim: Object, now: datetime) -> Verdict | None:
     since, said = claim["metadata"].get("creationTimestamp"), events.of(seen, claim)
     if seconds_since(since, now) < _SILENT_SECONDS or (said and said[-1].get("reason") in _WAITS):
         return None
-    return PROVISIONER_SILENT.found(events.lines(*said[-1:]), claim=name(claim), since=since)
+    begun = any(each.get("reason") == "Provisioning" for each in said)
+    who = "its provisioner, which has begun, says nothing more" if begun else "nobody says why"
+    return PROVISIONER_SILENT.found(events.lines(*said[-1:]), claim=name(claim), since=since, who=who)

@@ -91,8 +91,7 @@ def grace_seconds(settings: Settings) -> int:
 
 
 def _stop(settings: Settings) -> list[str]:
-    # Whatever an image takes its stop signal to mean, clients are sent away, and the next start has nothing to recover.
-    return ["pg_ctl", "stop", "-m", "fast", "-w", "-t", str(max(1, grace_seconds(settings) - _AFTER_STOP_SECONDS))]
+    return ["sh", f"{FILES}/stop.sh", str(max(1, grace_seconds(settings) - _AFTER_STOP_SECONDS))]
 
 
 def _literal(text: str) -> str:

@@ -134,6 +134,22 @@ PLAIN = [
         False,
         "toygres",
     ),
+    (
+        403,
+        'persistentvolumeclaims "x" is forbidden: status unknown for quota: q, resources: requests.storage',
+        {},
+        CauseCode.QUOTA_EXCEEDED,
+        True,
+        "status unknown",
+    ),
+    (
+        403,
+        'pods "x" is forbidden: not yet ready to handle request',
+        {},
+        CauseCode.PLATFORM_UNREACHABLE,
+        True,
+        "not yet ready",
+    ),
     (403, "no reason that anybody knows", TERMINATING, CauseCode.NAMESPACE_ENDING, False, "being deleted"),
     (
         403,

@@ -50,6 +50,12 @@ PULL = 'failed to pull and unpack image "r/denied/p:16": failed to resolve refer
         (f"{PULL}unexpected status from HEAD request: 503 Service Unavailable", STARTING, "RegistryUnreachable"),
         (f"{PULL}dial tcp: lookup r: no such host", STARTING, "RegistryUnreachable"),
         (f"{PULL}no match for platform in manifest: not found", BROKEN, "WrongArchitecture"),
+        (f"{PULL}content digest sha256:0f: not found", STARTING, "ImageNotPulled"),
+        (
+            'short-name "postgres:16" did not resolve to an alias and no unqualified-search registries are defined',
+            BROKEN,
+            "ImageNameInvalid",
+        ),
         (f"{PULL}something that nobody has said yet", STARTING, "ImageNotPulled"),
     ],
 )
@@ -103,7 +109,35 @@ def test_an_image_that_is_never_asked_for_is_final(reason: str, code: str) -> No
             BROKEN,
             "ContainerCantStart",
         ),
+        (
+            waiting(
+                "CreateContainerConfigError", "services have not yet been read at least once, cannot construct envvars"
+            ),
+            STARTING,
+            "ContainerConfig",
+        ),
+        (waiting("CreateContainerConfigError", 'cannot find volume "data" to mount'), STARTING, "ContainerConfig"),
         (waiting("CreateContainerError", "context deadline exceeded"), STARTING, "ContainerCantStart"),
+        (
+            waiting("RunContainerError", "failed to create containerd task: ttrpc: closed"),
+            STARTING,
+            "ContainerCantStart",
+        ),
+        (
+            waiting("CreateContainerError", "sandbox container task: no running task found: task 0f not found"),
+            STARTING,
+            "ContainerCantStart",
+        ),
+        (
+            terminated(128, 'runc: error: exec: "/bin/nope": stat /bin/nope: no such file or directory', "StartError"),
+            BROKEN,
+            "ContainerCantStart",
+        ),
+        (
+            terminated(128, "write /sys/fs/cgroup/x: no such file or directory", "StartError"),
+            STARTING,
+            "ContainerCantStart",
+        ),
         (terminated(128, 'exec: "nope": not found in $PATH', "StartError"), BROKEN, "ContainerCantStart"),
         (
             waiting("RunContainerError", "container init was OOM-killed (memory limit too low?)"),
@@ -117,8 +151,16 @@ def test_a_container_that_cannot_begin(state: Any, phase: ServerPhase, code: str
 
 
 def test_a_command_that_could_not_be_executed_is_told_between_two_tries() -> None:
-    again = container(waiting("CrashLoopBackOff", "back-off 10s"), terminated(128, "exec: nope", "StartError"))
-    expect(seen(pods=[pod(again)]), BROKEN, CauseCode.CONTAINER_CANT_START, "exec: nope")
+    words = 'exec: "nope": executable file not found in $PATH'
+    again = container(waiting("CrashLoopBackOff", "back-off 10s"), terminated(128, words, "StartError"))
+    expect(seen(pods=[pod(again)]), BROKEN, CauseCode.CONTAINER_CANT_START, words)
+
+
+def test_a_runtime_that_fails_is_given_three_tries() -> None:
+    failed = terminated(128, "failed to create shim task: ttrpc: closed", "StartError")
+    for restarts, phase in ((0, STARTING), (1, STARTING), (2, BROKEN)):
+        again = container(waiting("CrashLoopBackOff", "back-off 10s"), failed, restartCount=restarts)
+        expect(seen(pods=[pod(again)]), phase, CauseCode.CONTAINER_CANT_START, "ttrpc")
 
 
 def test_a_mount_that_fails_is_a_cause_once_it_lasts() -> None:
@@ -165,6 +207,12 @@ def test_postgresqls_own_words_are_the_cause_at_once_and_final_the_second_time()
 def test_a_different_end_each_time_may_still_be_chance() -> None:
     again = pod(container(terminated(1), terminated(2), restartCount=2))
     expect(seen(pods=[again], exits=exits(2, 1)), STARTING, CauseCode.CRASH_LOOP)
+
+
+def test_an_end_of_which_nobody_saw_anything_may_be_chance() -> None:
+    unseen = terminated(137, reason="ContainerStatusUnknown")
+    unseen["terminated"]["startedAt"] = unseen["terminated"]["finishedAt"] = None
+    expect(seen(pods=[pod(container(unseen, restartCount=4))]), STARTING, CauseCode.CRASH_LOOP)
 
 
 def test_an_end_after_a_long_good_run_may_be_chance() -> None:

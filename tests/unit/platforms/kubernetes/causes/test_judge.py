@@ -78,9 +78,19 @@ def test_an_older_failure_to_create_the_pod_is_over_once_one_was_created() -> No
     expect(seen(created, failed), STARTING, ORDINARY)
 
 
+def test_a_failure_to_create_the_pod_is_over_once_the_set_was_changed_again() -> None:
+    refused = event(SET_UID, "FailedCreate", 'create Pod failed error: violates PodSecurity "restricted:latest": no')
+    expect(seen(refused), BROKEN, CauseCode.POD_SECURITY)
+    changed = stateful_set()
+    changed["metadata"]["generation"] = 2
+    expect(seen(refused, stateful_set=changed), STARTING, ORDINARY)
+
+
 @pytest.mark.parametrize(
     ("words", "phase", "code"),
     [
+        ('pods "d" is forbidden: status unknown for quota: q, resources: pods', STARTING, "QuotaExceeded"),
+        ("unable to validate against any security context constraint: []", BROKEN, "PodSecurity"),
         ('pods "d" is forbidden: maximum memory usage per Container is 1Gi, but limit is 2Gi', BROKEN, "LimitRange"),
         ("admission webhook \"w\" denied the request: no", BROKEN, "AdmissionRefused"),
         ("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no", BROKEN, "AdmissionRefused"),
@@ -108,6 +118,10 @@ def test_a_pod_that_does_not_end_is_told_half_a_minute_after_its_time() -> None:
     assert status.cause is not None
     assert "example.com/hold" in status.cause.evidence[0]
     assert "node-7" in status.cause.remedy
+    for leaving in (stateful_set(0), stateful_set(deletionTimestamp=ago(50)), None):
+        status = expect(seen(stateful_set=leaving, pods=[stuck]), STOPPING, CauseCode.POD_STUCK, "demo-0")
+        assert status.cause is not None
+        assert "node-7" in status.cause.remedy
 
 
 # The node
@@ -235,7 +249,9 @@ def test_a_provisioner_is_silent_once_it_was_asked() -> None:
     asked = event(CLAIM_UID, "ExternalProvisioning", "Waiting for a volume", seconds_ago=9, type="Normal")
     known = {"pods": [unscheduled(UNBOUND)], "volume_claim": volume_claim(creationTimestamp=ago(90))}
     expect(seen(waits, **known), STARTING, ORDINARY)
-    expect(seen(waits, asked, **known), STARTING, CauseCode.PROVISIONER_SILENT)
+    expect(seen(waits, asked, **known), STARTING, CauseCode.PROVISIONER_SILENT, "nobody says why")
+    begun = event(CLAIM_UID, "Provisioning", "External provisioner is provisioning", seconds_ago=8, type="Normal")
+    expect(seen(waits, asked, begun, **known), STARTING, CauseCode.PROVISIONER_SILENT, "which has begun")
 
 
 # The scheduler

@@ -105,6 +105,16 @@ def test_words_that_name_no_cause_are_told_as_they_are() -> None:
     assert last_words.last("") == ""
 
 
+def test_what_the_image_may_not_do_at_any_start_is_no_cause() -> None:
+    tried = "chmod: changing permissions of '/var/run/postgresql': Operation not permitted"
+    assert last_words.read(f"{tried}\n{AT}LOG:  starting PostgreSQL") is None
+    assert last_words.own_lines(f"{tried}\n{AT}FATAL:  the moon is full") == [f"{AT}FATAL:  the moon is full"]
+    denied = last_words.read(f"{tried}\nmkdir: cannot create directory '/data/pgdata': Operation not permitted")
+    assert denied is not None
+    assert denied.cause.code is CauseCode.VOLUME_NOT_WRITABLE
+    assert "pgdata" in denied.cause.message
+
+
 def test_the_words_of_users_decide_nothing_and_are_kept_from_everybody() -> None:
     text = "\n".join(
         [
