@@ -22,7 +22,6 @@ WATCHED = {
     "persistentvolumeclaims": "PersistentVolumeClaim",
     "statefulsets": "StatefulSet",
     "services": "Service",
-    "endpointslices": "EndpointSlice",
     "events": "Event",
 }
 

@@ -1,10 +1,10 @@
 """What a platform must do; the only way in which anything else touches one.
 
-`apply_…` makes what is missing and is safe twice; `remove_…` takes absence for success, and may tell what it left
-alone. Both are refused (`Refused` with cause FencedOff) when `fence` is below the highest that the instance's objects
-have seen, so that a late step of a lost claim can't write. They raise `Refused` when trying again can't help, `NotYet`
-while the place itself takes its time, `Unavailable` when it doesn't answer, and anything else (OSError, …) when it may
-help to try again.
+`apply_…` makes what is missing and is safe twice; `remove_…` takes absence for success, and may tell what it removed
+and what it left alone. Both are refused (`Refused` with cause FencedOff) when `fence` is below the highest that the
+instance's objects have seen, so that a late step of a lost claim can't write. They raise `Refused` when trying again
+can't help, `NotYet` while the place itself takes its time, `Unavailable` when it doesn't answer, and anything else
+(OSError, …) when it may help to try again.
 """
 
 from __future__ import annotations

@@ -30,7 +30,6 @@ class Cache:
         self._of_instance: dict[UUID, dict[str, set[str]]] = {}
         self._events = Events()
         self._exits = exits or Exits()
-        self._listed: set[tuple[str, str | None]] = set()
 
     def apply(self, kind: str, event: Mapping[str, Any]) -> set[UUID]:
         """Take in what a watch of that kind of object (`Pod`, `Event`, …) told: the instances that it changed.
@@ -47,27 +46,21 @@ class Cache:
                 return self._gone(kind, kept)
             return set() if self._is_late(kind, kept) else self._there(kind, kept)
 
-    def replace(self, kind: str, objects: Iterable[Mapping[str, Any]], namespace: str | None = None) -> set[UUID]:
+    def replace(self, kind: str, objects: Iterable[Mapping[str, Any]]) -> set[UUID]:
         """Take in a whole list of that kind: the instances of which something differs from what was known.
 
-        What isn't in the list is gone; with a `namespace` only what is in that one.
+        What isn't in the list is gone.
         """
         listed = [slim(kind, found) for found in objects]
         still = {uid(found) for found in listed}
         with self._lock:
             changed: set[UUID] = set()
             for known in self._known(kind):
-                if uid(known) not in still and namespace in (None, known["metadata"].get("namespace")):
+                if uid(known) not in still:
                     changed |= self._gone(kind, known)
             for found in listed:
                 changed |= self._there(kind, found)
-            self._listed.add((kind, namespace))
             return changed
-
-    def listed(self, kind: str, namespace: str | None = None) -> bool:
-        """Whether a whole list of that kind was ever taken in: before that, absence means nothing."""
-        with self._lock:
-            return (kind, namespace) in self._listed or (kind, None) in self._listed
 
     def seen(self, instance_id: UUID) -> Seen:
         """All that is known of an instance."""
@@ -80,17 +73,6 @@ class Cache:
                 exits=self._exits.of(uids),
                 **{field: _best(found[kind]) for kind, field in _FIELDS.items()},
             )
-
-    def instances(self) -> set[UUID]:
-        """All instances of which anything is known."""
-        with self._lock:
-            return set(self._of_instance)
-
-    def objects(self, instance_id: UUID) -> tuple[tuple[str, Object], ...]:
-        """An instance's objects of whatever kind is watched, each with its kind."""
-        with self._lock:
-            kinds = list(self._of_instance.get(instance_id, ()))
-            return tuple((kind, found) for kind in kinds for found in self._found(instance_id, kind))
 
     def _known(self, kind: str) -> list[Object]:
         return self._events.all() if kind == _EVENT else list(self._objects[kind].values())

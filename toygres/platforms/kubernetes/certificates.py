@@ -73,11 +73,6 @@ def issue(
     return ServerCertificate(certificate=_pem(made), key=_key_pem(key))
 
 
-def expiry(certificate: str) -> datetime:
-    """When a certificate (PEM) ends, in UTC."""
-    return _read(certificate).not_valid_after_utc
-
-
 def needs_renewal(
     certificate: str, authority: str, hosts: Sequence[str], addresses: Sequence[str], now: datetime
 ) -> bool:

@@ -93,10 +93,6 @@ class Cluster:
         answer = self.send(asked, also=(404,))
         return str(answer.json()["metadata"]["uid"]) if answer.fine else None
 
-    def raw(self) -> Any:
-        """A client of the library with connections of its own. Raises Misconfigured."""
-        return access.new_client(self._access().configuration)
-
     def send(
         self,
         request: Request,

@@ -26,6 +26,7 @@ from toygres.platforms.kubernetes.fence import Fence
 from toygres.platforms.kubernetes.names import PORT, SERVICE_ACCOUNT, Names
 from toygres.platforms.kubernetes.observing import WATCHED, look
 from toygres.platforms.kubernetes.owner import Owner
+from toygres.platforms.kubernetes.removing import Removal
 from toygres.platforms.kubernetes.resources import Resource
 from toygres.platforms.kubernetes.sight import Sight
 from toygres.platforms.kubernetes.slim import slim
@@ -96,14 +97,14 @@ class KubernetesPlatform(Sight):
             applying.apply(self._cluster, body, target)
 
     def remove_credentials(self, target: Target) -> str:
-        """Remove Secrets, policy and configuration, and the anchor when nothing else is left."""
+        """Remove Secrets, configuration and policy, and the anchor when nothing else is left."""
         names = Names.of(target.instance)
-        return "".join(
+        return " ".join(
             (
-                self._remove(target, resources.SECRETS, bearing=(names.credentials, names.monitor, names.tls)),
-                self._remove(target, resources.CONFIG_MAPS, names=(names.config,)),
-                self._remove(target, resources.NETWORK_POLICIES, bearing=(names.policy,)),
-                self._remove(target, resources.CONFIG_MAPS, names=(names.anchor,)),
+                self._remove(target, resources.SECRETS, (names.credentials, names.monitor, names.tls)),
+                self._remove(target, resources.CONFIG_MAPS, (names.config,), only=True),
+                self._remove(target, resources.NETWORK_POLICIES, (names.policy,)),
+                self._remove(target, resources.CONFIG_MAPS, (names.anchor,), only=True),
             )
         )
 
@@ -117,7 +118,7 @@ class KubernetesPlatform(Sight):
     def remove_storage(self, target: Target) -> str:
         """Delete the volume claim, and with it the data. Raises NotYet until it is gone."""
         try:
-            return self._remove(target, resources.VOLUME_CLAIMS, bearing=(Names.of(target.instance).data,))
+            return self._remove(target, resources.VOLUME_CLAIMS, (Names.of(target.instance).data,))
         except NotYet:
             # A step that came late may have made the server once more: its pod would keep the claim for ever.
             self.remove_server(target)
@@ -140,8 +141,8 @@ class KubernetesPlatform(Sight):
 
     def remove_server(self, target: Target) -> str:
         """Remove the StatefulSet. Raises NotYet until its pod is gone."""
-        named = (Names.of(target.instance).stateful_set,)
-        return self._remove(target, resources.STATEFUL_SETS, bearing=named, and_gone=(resources.PODS,))
+        names = Names.of(target.instance)
+        return self._remove(target, resources.STATEFUL_SETS, (names.stateful_set,), and_gone=(resources.PODS,))
 
     def apply_service(self, target: Target) -> Endpoint:
         """Make the Service; the address is its load balancer's if that has one already, else its own in the cluster."""
@@ -169,7 +170,7 @@ class KubernetesPlatform(Sight):
 
     def remove_service(self, target: Target) -> str:
         """Remove the Service."""
-        return self._remove(target, resources.SERVICES, bearing=(Names.of(target.instance).service,))
+        return self._remove(target, resources.SERVICES, (Names.of(target.instance).service,))
 
     def make_ahead(self, stop: threading.Event) -> None:
         """Nothing is made ahead."""
@@ -212,31 +213,44 @@ class KubernetesPlatform(Sight):
         self,
         target: Target,
         resource: Resource,
+        names: Sequence[str],
         *,
-        names: Sequence[str] | None = None,
-        bearing: Sequence[str] = (),
+        only: bool = False,
         and_gone: Sequence[Resource] = (),
     ) -> str:
-        """Remove the instance's objects of a kind, whatever they are called, or only those of `names`.
+        """Remove the instance's objects of a kind, whatever they are called, or `only` those of its own `names`.
 
-        Tells what was left alone: objects called as the instance's are, `bearing` those names, that aren't its own.
-        Raises NotYet while one of its own, or one of `and_gone`, is there.
+        Tells what was removed, of which of the names nothing is left, and what was left alone: what has one of them,
+        or the instance's label, and isn't its own. Raises NotYet while one of its own, or one of `and_gone`, is there.
         """
         self._require_same_place()
         place = self._namespace(target.instance.project)
         self._fence.passed_unless_gone(place, target)
-        removal = removing.remove(self._cluster, resource, place, target, names=names)
+        wanted = names if only else None
+        removal = removing.remove(self._cluster, resource, place, target, names=wanted)
         if removal.asked or and_gone:
-            left = removing.remaining(self._cluster, place, target.instance.id, (resource, *and_gone))
-            if left := [each for each in left if names is None or each.split()[1].rstrip(",") in names]:
+            left = removing.awaited(self._cluster, (resource, *and_gone), place, target, names=wanted)
+            if left:
                 raise NotYet(_going(left), None if resource in WATCHED else _UNWATCHED_SECONDS)
-        foreign = (*removal.foreign, *removing.bearing(self._cluster, resource, place, target, bearing))
-        return f"Left alone, since it isn't this instance's: {', '.join(foreign)}. " if foreign else ""
+        others = () if only else removing.bearing(self._cluster, resource, place, target, names)
+        return _removed(removal, [resource.named({"name": name}) for name in names], others)
 
     def _certify(self, target: Target, addresses: Sequence[str]) -> None:
         place = self._namespace(target.instance.project)
         owner = self._fence.passed(place, target)
         tls.apply(self._cluster, target, place, owner, self._settings, addresses)
+
+
+def _removed(removal: Removal, names: Sequence[str], others: Sequence[str]) -> str:
+    """What a step tells that removed something; where it looked more than once, what went before is only seen gone."""
+    foreign = list(dict.fromkeys((*removal.foreign, *others)))
+    gone = [each for each in names if each not in (*removal.asked, *foreign)]
+    told = (
+        ("Removed", removal.asked),
+        ("Nothing is left of", gone),
+        ("Left alone, since it isn't this instance's:", foreign),
+    )
+    return " ".join(f"{how} {', '.join(which)}." for how, which in told if which)
 
 
 def _going(left: Sequence[str]) -> Cause:

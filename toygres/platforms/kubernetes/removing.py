@@ -56,17 +56,15 @@ def remove(
     """
     asked: list[str] = []
     foreign: list[str] = []
-    found = calls.list_labelled(cluster, resource, namespace, selector(target.instance.id))
-    for metadata in (each["metadata"] for each in found):
-        if names is not None and metadata["name"] not in names:
-            continue
+    found = _labelled(cluster, resource, namespace, target, names)
+    for metadata in found:
         if not is_ours(metadata, target.installation_id, target.instance.id):
             foreign.append(resource.named(metadata))
             continue
         if not metadata.get("deletionTimestamp"):
             delete(cluster, resource, namespace, metadata)
         asked.append(resource.named(metadata))
-    labelled = {each["metadata"]["name"] for each in found}
+    labelled = {metadata["name"] for metadata in found}
     foreign += _without_label(cluster, resource, namespace, [name for name in names or () if name not in labelled])
     return Removal(tuple(asked), tuple(foreign))
 
@@ -81,19 +79,40 @@ def bearing(
     return [resource.named(each) for each in others]
 
 
-def remaining(
-    cluster: Cluster, namespace: str, instance_id: UUID, kinds: Sequence[Resource] | None = None
-) -> list[str]:
-    """Whatever is still there of the instance, as a person would name it, with what keeps it from going.
+def remaining(cluster: Cluster, namespace: str, instance_id: UUID) -> list[str]:
+    """Whatever is still there of the instance, its pod too, as a person would name it, with what keeps it from going.
 
-    A list is read anew from the API server. Without `kinds` all that an instance may consist of is looked for, its pod
-    too. Raises Refused, Unavailable.
+    A list is read anew from the API server. Raises Refused, Unavailable.
     """
-    left = []
-    for resource in kinds if kinds is not None else (resources.PODS, *resources.OF_AN_INSTANCE):
-        for found in calls.list_labelled(cluster, resource, namespace, selector(instance_id)):
-            left.append(_left(resource, found["metadata"]))
-    return left
+    return [
+        _left(resource, found["metadata"])
+        for resource in (resources.PODS, *resources.OF_AN_INSTANCE)
+        for found in calls.list_labelled(cluster, resource, namespace, selector(instance_id))
+    ]
+
+
+def awaited(
+    cluster: Cluster,
+    kinds: Sequence[Resource],
+    namespace: str,
+    target: Target,
+    *,
+    names: Sequence[str] | None = None,
+) -> list[str]:
+    """As `remaining`, of these kinds (and `names`) only, and nothing that is another installation's: that won't go."""
+    return [
+        _left(resource, metadata)
+        for resource in kinds
+        for metadata in _labelled(cluster, resource, namespace, target, names)
+        if is_ours(metadata, target.installation_id, target.instance.id)
+    ]
+
+
+def _labelled(
+    cluster: Cluster, resource: Resource, namespace: str, target: Target, names: Sequence[str] | None
+) -> list[Mapping[str, Any]]:
+    found = calls.list_labelled(cluster, resource, namespace, selector(target.instance.id))
+    return [each["metadata"] for each in found if names is None or each["metadata"]["name"] in names]
 
 
 def _without_label(cluster: Cluster, resource: Resource, namespace: str, names: Sequence[str]) -> list[str]:

@@ -51,7 +51,6 @@ SERVICE_ACCOUNTS = Resource("v1", "ServiceAccount", "serviceaccounts")
 VOLUME_CLAIMS = Resource("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 STATEFUL_SETS = Resource("apps/v1", "StatefulSet", "statefulsets")
 NETWORK_POLICIES = Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
-ENDPOINT_SLICES = Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 STORAGE_CLASSES = Resource("storage.k8s.io/v1", "StorageClass", "storageclasses", namespaced=False)
 ACCESS_REVIEWS = Resource(
     "authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", namespaced=False
@@ -68,13 +67,13 @@ ALL = (
     VOLUME_CLAIMS,
     STATEFUL_SETS,
     NETWORK_POLICIES,
-    ENDPOINT_SLICES,
     STORAGE_CLASSES,
     ACCESS_REVIEWS,
 )
 
-# What an instance consists of, in the order in which it is deleted; its pod belongs to its StatefulSet.
-OF_AN_INSTANCE = (SERVICES, STATEFUL_SETS, VOLUME_CLAIMS, SECRETS, NETWORK_POLICIES, CONFIG_MAPS)
+# What an instance consists of, in the order in which it is deleted, but that the anchor, a ConfigMap, goes last of all;
+# its pod belongs to its StatefulSet.
+OF_AN_INSTANCE = (SERVICES, STATEFUL_SETS, VOLUME_CLAIMS, SECRETS, CONFIG_MAPS, NETWORK_POLICIES)
 
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in ALL}
 

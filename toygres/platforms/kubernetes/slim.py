@@ -100,11 +100,6 @@ def _service(found: Object) -> dict[str, Any]:
     }
 
 
-def _endpoint_slice(found: Object) -> dict[str, Any]:
-    kept = [_picked(endpoint, ("addresses", "conditions")) for endpoint in found.get("endpoints") or ()]
-    return {"endpoints": kept}
-
-
 def _event(found: Object) -> dict[str, Any]:
     kept = _picked(found, _EVENT)
     kept["message"] = str(kept.get("message", ""))[:_LONGEST_MESSAGE]
@@ -128,6 +123,5 @@ _MORE: dict[str, Callable[[Object], dict[str, Any]]] = {
     "StatefulSet": _stateful_set,
     "PersistentVolumeClaim": _volume_claim,
     "Service": _service,
-    "EndpointSlice": _endpoint_slice,
     "Event": _event,
 }

@@ -12,7 +12,9 @@ from meddling import World, of_somebody
 
 from toygres.errors import CauseCode, Refused, Unavailable
 from toygres.platforms.kubernetes import applying, manifests
+from toygres.platforms.kubernetes.client import APPLY, Request
 from toygres.platforms.kubernetes.owner import Owner
+from toygres.platforms.kubernetes.resources import STATEFUL_SETS
 from toygres.platforms.protocol import Target
 
 SERVICES = "services"
@@ -168,16 +170,8 @@ def test_a_step_frozen_between_look_and_apply_writes_nothing_when_a_later_one_wa
 def test_a_field_that_another_manager_owns_is_a_refusal_that_names_both(world: World, mine: Target) -> None:
     applying.apply(world.cluster, _set(world, mine), mine)
     theirs = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "demo"}, "spec": {"replicas": 3}}
-    raw = world.cluster.raw()
-    raw.call_api(
-        *raw.param_serialize(
-            "PATCH",
-            f"/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets/demo?fieldManager=kubectl&force=true",
-            header_params={"Content-Type": "application/apply-patch+yaml"},
-            body=theirs,
-            auth_settings=["BearerToken"],
-        )
-    ).read()
+    path, force = STATEFUL_SETS.path(NAMESPACE, "demo"), (("fieldManager", "kubectl"), ("force", "true"))
+    world.cluster.send(Request("apply StatefulSet demo", "PATCH", path, force, theirs, APPLY))
     with pytest.raises(Refused) as refused:
         applying.apply(world.cluster, _set(world, mine), mine)
     assert refused.value.cause.code is CauseCode.FIELD_CONFLICT

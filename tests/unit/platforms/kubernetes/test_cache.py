@@ -31,7 +31,7 @@ from kube_objects import (
 )
 
 from toygres.platforms.kubernetes.cache import Cache
-from toygres.platforms.kubernetes.causes.seen import Exit
+from toygres.platforms.kubernetes.causes.seen import Exit, Seen
 
 INSTANCE = UUID(INSTANCE_ID)
 RECORDING = Path(__file__).parents[3] / "conformance" / "recordings" / "ready-then-deleted.jsonl.gz"
@@ -94,7 +94,7 @@ def test_an_object_without_our_label_is_not_kept() -> None:
     stranger = stateful_set()
     stranger["metadata"]["labels"] = {}
     assert cache.apply("StatefulSet", added(stranger)) == set()
-    assert cache.instances() == set()
+    assert cache.seen(INSTANCE) == Seen()
 
 
 def test_a_change_of_the_version_alone_is_none() -> None:
@@ -130,19 +130,10 @@ def test_a_list_tells_only_what_differs_and_what_is_gone() -> None:
     cache = filled()
     other = uuid4()
     theirs = {**pod(), "metadata": metadata("b-0", "uid-b", labels={"toygres.io/instance-id": str(other)})}
-    assert not cache.listed("Pod")
     assert cache.replace("Pod", [pod(), theirs]) == {other}
-    assert cache.listed("Pod")
     assert cache.replace("Pod", [pod(), theirs]) == set()
     assert cache.replace("Pod", [theirs]) == {INSTANCE}
     assert cache.seen(INSTANCE).pods == ()
-
-
-def test_a_list_of_one_namespace_says_nothing_of_others() -> None:
-    cache = filled()
-    assert cache.replace("Pod", [], namespace="toygres-shop") == set()
-    assert not cache.listed("Pod", "toygres")
-    assert cache.replace("Pod", [], namespace="toygres") == {INSTANCE}
 
 
 def test_nothing_is_left_of_what_is_gone() -> None:
@@ -151,9 +142,7 @@ def test_nothing_is_left_of_what_is_gone() -> None:
     cache.apply("Pod", added(crashed))
     cache.apply("Event", added(event(POD_UID, "BackOff", "restarting")))
     assert cache.apply("Pod", deleted(crashed)) == {INSTANCE}
-    assert cache.instances() == set()
-    seen = cache.seen(INSTANCE)
-    assert (seen.pods, seen.events, seen.exits) == ((), (), {})
+    assert cache.seen(INSTANCE) == Seen()
 
 
 def test_what_was_never_known_can_be_deleted() -> None:
@@ -250,7 +239,7 @@ def test_threads_write_and_read_at_once() -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-    assert cache.instances() == set()
+    assert all(cache.seen(each) == Seen() for each in ids)
 
 
 def _large(number: int) -> bytes:
@@ -277,7 +266,7 @@ def taken_by(told: Iterator[tuple[str, dict[str, Any]]], instances: int) -> int:
     try:
         for kind, what in told:
             cache.apply(kind, what)
-        assert len(cache.instances()) == instances
+        assert all(cache.seen(UUID(int=number)) != Seen() for number in range(instances))
         gc.collect()
         with_it, _ = tracemalloc.get_traced_memory()
         del cache

@@ -296,10 +296,3 @@ def test_a_threads_secret_is_in_no_message(api: StubApi, cluster: Cluster) -> No
     assert "sesame" not in str(refused.value.cause)
     assert "c2VzYW1l" not in str(refused.value.cause)
     assert "[hidden]" in refused.value.cause.message
-
-
-def test_a_client_of_its_own_is_another_one_each_time(cluster: Cluster) -> None:
-    one, two = cluster.raw(), cluster.raw()
-    assert one is not two
-    assert one.rest_client.pool_manager is not two.rest_client.pool_manager
-    assert one.configuration.retries is False

@@ -41,8 +41,10 @@ def _make(world: World, made: Target) -> None:
 
 def test_all_of_it_goes_and_is_told_while_it_does(world: World, mine: Target) -> None:
     asked = []
-    for resource in resources.OF_AN_INSTANCE:
-        removal = removing.remove(world.cluster, resource, NAMESPACE, mine)
+    kinds = [(resource, None) for resource in resources.OF_AN_INSTANCE if resource is not resources.CONFIG_MAPS]
+    *before, policies = kinds
+    for resource, names in (*before, (resources.CONFIG_MAPS, ["demo-config"]), policies, (resources.CONFIG_MAPS, None)):
+        removal = removing.remove(world.cluster, resource, NAMESPACE, mine, names=names)
         assert removal.foreign == ()
         asked += removal.asked
     assert asked == [
@@ -51,9 +53,9 @@ def test_all_of_it_goes_and_is_told_while_it_does(world: World, mine: Target) ->
         "PersistentVolumeClaim demo-data-feedbeef",
         "Secret demo-credentials",
         "Secret demo-monitor",
+        "ConfigMap demo-config",
         "NetworkPolicy demo",
         "ConfigMap demo-anchor",
-        "ConfigMap demo-config",
     ]
     left = removing.remaining(world.cluster, NAMESPACE, mine.instance.id)
     assert all("being deleted" in each for each in left), left
@@ -112,6 +114,7 @@ def test_one_of_another_installation_stays_though_it_names_the_same_instance(wor
     removal = removing.remove(world.cluster, resources.SERVICES, NAMESPACE, other)
     assert removal == removing.Removal(foreign=("Service demo",))
     assert world.get("services", "demo") is not None
+    assert removing.awaited(world.cluster, [resources.SERVICES], NAMESPACE, other) == []
 
 
 def test_only_those_that_are_named_go(world: World, mine: Target) -> None:
@@ -123,7 +126,7 @@ def test_only_those_that_are_named_go(world: World, mine: Target) -> None:
 def test_what_keeps_an_object_is_named(world: World, mine: Target) -> None:
     world.edit("services", "demo", finalizers=["example.com/keeps"])
     removing.remove(world.cluster, resources.SERVICES, NAMESPACE, mine)
-    left = removing.remaining(world.cluster, NAMESPACE, mine.instance.id, [resources.SERVICES])
+    left = removing.awaited(world.cluster, [resources.SERVICES], NAMESPACE, mine)
     assert left == ["Service demo, being deleted (kept by its finalizer example.com/keeps)"]
 
 

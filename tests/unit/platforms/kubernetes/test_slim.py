@@ -18,7 +18,6 @@ KINDS = {
     "persistentvolumeclaims": "PersistentVolumeClaim",
     "statefulsets": "StatefulSet",
     "services": "Service",
-    "endpointslices": "EndpointSlice",
     "events": "Event",
 }
 
