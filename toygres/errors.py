@@ -101,7 +101,15 @@ class CauseCode(StrEnum):
     NAME_UNRESOLVED = "NameUnresolved"
     NETWORK_BLOCKED = "NetworkBlocked"
     SHUT_DOWN = "ShutDown"
+    ABSENT = "Absent"
     UNEXPECTED = "Unexpected"
+
+
+# For whatever ends not only a create, but may end a start, a restart or a check of an instance with data as well.
+DATA_OUT_FIRST = (
+    "The instance's data may still be there, and deleting it erases them: take them out first, then delete it and "
+    "order it again."
+)
 
 
 @dataclass(frozen=True, kw_only=True)

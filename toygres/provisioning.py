@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from toygres import offers
-from toygres.config import variable
 from toygres.domain import ids
 from toygres.domain.instance import Instance, InstanceState
 from toygres.domain.operation import Operation
@@ -167,12 +166,10 @@ def require_allowed(operation: Operation, found: Instance) -> None:
 
 def require_project(platform: Platform, project: str) -> None:
     """Return when the project may have instances on the platform. Raises Conflict."""
-    if project != DEFAULT_PROJECT and not platform.capabilities().many_projects:
-        raise Conflict(
-            f"The platform {platform.name!r} serves the project {DEFAULT_PROJECT!r} only: it keeps the owners of its "
-            "instances neither apart from each other nor from the control plane.",
-            f"Order on another platform, or set {variable('local_shared')}=true when all its users trust each other.",
-        )
+    limit = platform.capabilities().one_project
+    if project != DEFAULT_PROJECT and limit is not None:
+        told = f"The platform {platform.name!r} serves the project {DEFAULT_PROJECT!r} only: {limit.why}."
+        raise Conflict(told, limit.remedy)
 
 
 def _require_met(services: Services, platform: Platform) -> None:

@@ -13,7 +13,7 @@ import structlog
 from toygres import postgres, renewal, revival
 from toygres.domain.instance import Instance, InstanceState
 from toygres.domain.records import OperationRecord
-from toygres.errors import Cause, CauseCode, Refused, Unavailable
+from toygres.errors import DATA_OUT_FIRST, Cause, CauseCode, Refused, Unavailable
 from toygres.platforms.protocol import ServerPhase, ServerStatus
 from toygres.services import Services
 from toygres.store import instances
@@ -91,7 +91,7 @@ class Keeper:
                 return Cause(
                     code=CauseCode.CREDENTIALS_MISSING,
                     message="The instance's credentials are gone.",
-                    remedy="Restore them, or delete the instance and order it again.",
+                    remedy=f"Restore them if you can. {DATA_OUT_FIRST}",
                 )
             return postgres.check_health(way, found.spec.database, kept.monitor)
 

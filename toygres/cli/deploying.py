@@ -176,7 +176,7 @@ class OneShot:
         found = self._patiently(lambda: instances.find(self._services.store, instance.id))
         kept = self._platform.credentials(found) if found else None
         if found is None or found.endpoint is None or kept is None:
-            say(f"{self._name} is gone: somebody else deleted it.")
+            say(f"{self._name} is gone: somebody else deleted it. See who did, then deploy it again.")
             return ExitCode.FAILED
         self._interruptions.check()
         if not self._connects(found, kept):
@@ -188,6 +188,7 @@ class OneShot:
         with self._platform.reach(found) as way:
             if way is None:
                 say(f"There is no way to {self._name}: its address or its credentials are gone.")
+                say("See who deletes its objects, then deploy it again.")
                 return False
             began = time.monotonic()
             trouble = postgres.test_connection(way, found.spec.database, kept.user)

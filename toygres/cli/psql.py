@@ -47,7 +47,9 @@ def psql(
     credentials = client.get(instance_path(instance, "credentials"))
     program = find_psql(found["spec"]["version"], tls=credentials["ca_certificate"] is not None)
     if program is None:
-        say("No psql was found: install PostgreSQL's client (on Debian: postgresql-client), or Toygres again.")
+        # The wheel brings one, which knows no TLS.
+        else_again = "" if credentials["ca_certificate"] else ", or Toygres again"
+        say(f"No psql was found: install PostgreSQL's client (on Debian: postgresql-client){else_again}.")
         raise typer.Exit(ExitCode.MISSING)
     more = list(arguments or [])
     with reached(found, credentials) as way:

@@ -1,13 +1,18 @@
-"""This machine's way to an instance on Kubernetes: as it is where its host is known, else through a port-forward."""
+"""This machine's way to an instance on Kubernetes: its Service, else its pod's address, else a port-forward."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from toygres.cli.output import say
+from toygres.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from toygres.platforms.kubernetes.client import Cluster
 
 Json = dict[str, Any]
 
@@ -40,13 +45,22 @@ def _way(instance: Json, credentials: Json) -> Iterator[Any]:
 
     logs.quiet(settings())
     endpoint = Endpoint(host=credentials["host"], port=credentials["port"])
-    ways = Ways(Cluster(settings().kube_context))
-    with ways.to(
-        endpoint, credentials["ca_certificate"], _namespace(credentials), f"{instance['name']}-0", None
-    ) as way:
+    cluster, place, pod = Cluster(settings().kube_context), _namespace(credentials), f"{instance['name']}-0"
+    find = partial(_address, cluster, place, pod)
+    with Ways(cluster).to(endpoint, credentials["ca_certificate"], place, pod, find) as way:
         if way.unproved:
-            say(f"Connected {way.told}.")
+            say(f"Connecting {way.told}, which doesn't prove {way.unproved}.")
         yield way
+
+
+def _address(cluster: Cluster, namespace: str, pod: str) -> str | None:
+    """The pod's address; None also for whoever may not look, since a port-forward needs other rights."""
+    from toygres.platforms.kubernetes import calls
+
+    try:
+        return calls.address_of(cluster, namespace, pod)
+    except (Refused, Unavailable):
+        return None
 
 
 def _namespace(credentials: Json) -> str:

@@ -22,7 +22,7 @@ from toygres.library.shapes import PodStatus, PostgresConfig, PostgresResources
 from toygres.offers import InstanceRequest
 from toygres.platforms.kubernetes import tls
 from toygres.platforms.kubernetes.platform import KubernetesPlatform
-from toygres.platforms.protocol import EVERYTHING, Platform, ServerPhase, Target
+from toygres.platforms.protocol import EVERYTHING, Platform, ServerPhase, ServerStatus, Target
 from toygres.secrets import new_credentials
 from toygres.services import Services
 
@@ -76,20 +76,20 @@ def get_pod_status(name: str, *, namespace: str | None = None) -> PodStatus:
     """How the server of that name stands, whoever made it; `absent` when there is none. Raises Unavailable, Refused."""
     place = Place(namespace)
     found = place.find(name)
-    if found is None:
-        return PodStatus(name=name, phase=ServerPhase.ABSENT.value, ready=False, cause=f"There is no {name}.")
-    status = place.platform.observe(found.instance)
+    absent = ServerStatus(phase=ServerPhase.ABSENT)
+    status = place.platform.observe(found.instance) if found else absent
     ready = status.phase is ServerPhase.UP
-    if status.cause is None or ready:
+    cause = status.cause or (_absent(name, place) if status == absent else None)
+    if cause is None or ready:
         return PodStatus(name=name, phase=status.phase.value, ready=ready)
     return PodStatus(
         name=name,
         phase=status.phase.value,
         ready=False,
-        cause=status.cause.message,
-        remedy=status.cause.remedy,
-        code=status.cause.code.value,
-        evidence=status.cause.evidence,
+        cause=cause.message,
+        remedy=cause.remedy,
+        code=cause.code.value,
+        evidence=cause.evidence,
     )
 
 
@@ -103,6 +103,11 @@ def get_service_endpoint(name: str, *, namespace: str | None = None) -> str:
     if found.instance.spec.service_type is ServiceType.LOAD_BALANCER:
         endpoint = place.balanced(found.instance) or endpoint
     return f"{endpoint.host}:{endpoint.port}"
+
+
+def _absent(name: str, place: Place) -> Cause:
+    told = f"There is no server {name} in namespace {place.namespace}."
+    return Cause(code=CauseCode.ABSENT, message=told, remedy="Make it, or look in another namespace.")
 
 
 def _checked(place: Place, config: PostgresConfig) -> InstanceSpec:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from toygres import postgres
 from toygres.domain.instance import Credentials, InstanceSpec, InstanceState, ServiceType, Way
 from toygres.domain.operation import NotYet, Operation, Step, Within
-from toygres.errors import Cause, CauseCode, Refused
+from toygres.errors import DATA_OUT_FIRST, Cause, CauseCode, Refused
 from toygres.operations.certificate import await_certificate
 from toygres.operations.context import Context
 from toygres.platforms.protocol import ServerPhase
@@ -113,7 +113,7 @@ def _no_way_in() -> Cause:
     return Cause(
         code=CauseCode.CREDENTIALS_MISSING,
         message="The instance's credentials or address are gone.",
-        remedy="Delete the instance and order it again.",
+        remedy=DATA_OUT_FIRST,
     )
 
 

@@ -88,13 +88,21 @@ class Bounds:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OneProject:
+    """Why only the project `default` may order on a platform, and what another one can do about it."""
+
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """What the platform offers; whatever isn't here is refused at request time.
 
     `enforced` names the limits that the platform really keeps (of storage, cpu, memory); asking for one
     that isn't enforced is allowed and said. `ports`, when not None, is what instances' ports come from.
     `brings_back` says that the platform itself runs a server again that ended; where it doesn't, we do.
-    Without `many_projects` only the project `default` may order here.
+    With `one_project` only the project `default` may order here.
     `choices` names what else of a spec may be chosen: storage_class, service_type, allowed_cidrs, allowed_namespaces.
     `parameters` are those that may be set, by version and lower-case name.
     """
@@ -109,7 +117,7 @@ class Capabilities:
     memory_bytes: Bounds
     ports: range | None = None
     brings_back: bool = False
-    many_projects: bool = True
+    one_project: OneProject | None = None
     choices: frozenset[str] = frozenset()
     parameters: Mapping[str, Mapping[str, Parameter]] = field(default_factory=dict)
 

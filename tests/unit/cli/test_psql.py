@@ -121,6 +121,16 @@ def test_a_ready_instance_that_was_not_available_is_tried_after_its_cause_was_to
     assert (ran.code, ran.err) == (3, "The server refused its parameters. Delete it and order it with others.\n")
 
 
+@pytest.mark.parametrize(("authority", "told"), [(None, ", or Toygres again."), ("PEM", "postgresql-client).\n")])
+def test_without_a_psql_it_is_told_what_brings_one(
+    wire: Any, run: Any, instance: Any, monkeypatch: pytest.MonkeyPatch, authority: str | None, told: str
+) -> None:
+    monkeypatch.setattr("toygres.cli.psql.find_psql", lambda *_, **__: None)
+    wire.answer("GET", "/v1/instances/demo/credentials", {**CREDENTIALS, "ca_certificate": authority})
+    wire.answer("GET", "/v1/instances/demo", instance())
+    assert told in run("psql", "demo").err
+
+
 @pytest.mark.parametrize("arguments", [["-c", "SELECT 1"], ["--", "-c", "SELECT 1"]])
 def test_the_rest_of_the_line_is_psqls_and_so_is_the_exit_code(
     wire: Any, run: Any, instance: Any, recorder: Any, tmp_path: Path, arguments: list[str]

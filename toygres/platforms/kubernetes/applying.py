@@ -132,4 +132,10 @@ class _Apply:
             raise Refused(owned_by_another(self._resource, metadata))
         check_fence(metadata, self._target)
         if metadata.get("deletionTimestamp"):
-            raise Unavailable(f"{self._resource.named(metadata)} is still being deleted{held_by(metadata)}.")
+            cause = _ending(f"{self._resource.named(metadata)} is still being deleted{held_by(metadata)}.")
+            raise Unavailable(cause.message, cause.remedy, cause=cause)
+
+
+def _ending(told: str) -> Cause:
+    remedy = "Wait: it is tried again by itself. A finalizer is taken away by whoever put it there."
+    return Cause(code=CauseCode.STOPPING, message=told, remedy=remedy)

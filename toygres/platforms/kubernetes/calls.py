@@ -85,6 +85,13 @@ def log_of(cluster: Cluster, namespace: str, pod: str, lines: int, *, previous: 
     return tuple(answer.body.decode(errors="replace").splitlines()) if answer.fine else ()
 
 
+def address_of(cluster: Cluster, namespace: str, pod: str) -> str | None:
+    """Where a pod is, when that is known. Raises Refused, Unavailable."""
+    found = get(cluster, resources.PODS, namespace, pod)
+    address = ((found or {}).get("status") or {}).get("podIP")
+    return str(address) if address else None
+
+
 def held_by(metadata: Mapping[str, Any]) -> str:
     """What keeps an object that is being deleted, as the end of a sentence; empty when nothing does."""
     finalizers = ", ".join(metadata.get("finalizers") or ())

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import structlog
 
-from toygres.errors import Misconfigured, Unavailable
+from toygres.errors import Cause, CauseCode, Misconfigured, Unavailable
 from toygres.platforms.kubernetes import access, trouble
 from toygres.platforms.kubernetes.access import Access
 from toygres.platforms.kubernetes.lines import Line
@@ -190,7 +190,8 @@ def ensure_namespace(cluster: Cluster, body: Mapping[str, Any]) -> str:
     answer = cluster.send(asked, also=(409,))
     uid = str(answer.json()["metadata"]["uid"]) if answer.fine else cluster.identity(name)
     if uid is None:
-        raise Unavailable(f"Namespace {name} came and went.")
+        told, remedy = f"Namespace {name} came and went.", "See who deletes it; it is tried again by itself."
+        raise Unavailable(told, remedy, cause=Cause(code=CauseCode.CHANGED_MEANWHILE, message=told, remedy=remedy))
     return uid
 
 

@@ -42,7 +42,8 @@ def examine(
     if there:
         yield from rehearsal.rehearse(cluster, settings, place)
     else:
-        yield unchecked("dry run", f"Without the namespace {place} nothing can be tried in it.")
+        untried = f"Without the namespace {place} nothing can be tried in it."
+        yield unchecked("dry run", untried, f"Make it (`kubectl create namespace {place}`), and run this again.")
     yield _asked("network policies", lambda: surroundings.network_policies(cluster, settings))
 
 
@@ -90,7 +91,8 @@ def _namespace(cluster: Cluster, place: str, known: str | None) -> tuple[bool, F
 
 def _to_be_made(cluster: Cluster, place: str) -> Finding:
     if _allowed(cluster, _MAKE_NAMESPACES, None):
-        return noted("namespace", f"{place} isn't there yet; Toygres makes it when it is first needed.")
+        told = f"{place} isn't there yet; Toygres makes it when it is first needed."
+        return noted("namespace", told, "Nothing need be done; once it is there, more can be checked.")
     return wrong(
         "namespace",
         f"{place} isn't there, and Toygres may not make it.",

@@ -73,9 +73,9 @@ class Fence:
             if raised := self._raised(namespace, target, found):
                 return self._passed(target, raised)
             found = None
-        raise Unavailable(
-            f"ConfigMap {Names.of(target.instance).anchor} changes all the time; its fence can't be raised."
-        )
+        told = f"ConfigMap {Names.of(target.instance).anchor} changes all the time; its fence can't be raised."
+        remedy = "Wait: it is tried again by itself. See who writes to it if it stays so."
+        raise Unavailable(told, remedy, cause=Cause(code=CauseCode.CHANGED_MEANWHILE, message=told, remedy=remedy))
 
     def take_back_if_late(self, resource: Resource, namespace: str, target: Target, made: calls.Applied) -> None:
         """Remove what was just made when the claim isn't the target's any more; for what has no owner to go with.

@@ -5,11 +5,15 @@ from __future__ import annotations
 from toygres.config import Settings
 from toygres.platforms.kubernetes.configuration import DEFAULTS
 from toygres.platforms.parameters import catalogue
-from toygres.platforms.protocol import Bounds, Capabilities
+from toygres.platforms.protocol import Bounds, Capabilities, OneProject
 
 _MIB = 2**20
 _GIB = 2**30
 _ALWAYS = frozenset({"storage_class"})
+_ONE_PROJECT = OneProject(
+    why="what is observed and audited is that one's namespace",
+    remedy="Order it in that project, or on another platform; no setting changes this yet.",
+)
 
 
 def capabilities(settings: Settings) -> Capabilities:
@@ -24,8 +28,7 @@ def capabilities(settings: Settings) -> Capabilities:
         cpu_millicores=Bounds(least=10, most=256_000, default=500),
         memory_bytes=Bounds(least=128 * _MIB, most=4096 * _GIB, default=512 * _MIB),
         brings_back=True,
-        # What is observed and audited is the default project's namespace.
-        many_projects=False,
+        one_project=_ONE_PROJECT,
         choices=_ALWAYS | _reach(settings),
         parameters={version: catalogue.parameters(version, DEFAULTS) for version in settings.kube_versions},
     )

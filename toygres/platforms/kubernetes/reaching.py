@@ -28,10 +28,10 @@ class Ways:
         authority: str,
         namespace: str,
         pod: str,
-        address: str | None,
+        find: Callable[[], str | None],
         balanced: Endpoint | None = None,
     ) -> Iterator[Way]:
-        """A way to the server behind the Service `endpoint`; `pod` is its pod, `address` where that is, if known.
+        """A way to the server behind the Service `endpoint`; `pod` is its pod, whose address `find` finds, or None.
 
         `balanced` is where clients come from outside of the cluster, if they do.
         """
@@ -44,7 +44,9 @@ class Ways:
         known = partial(Way, endpoint=endpoint, authority=authority)
         if self._probes.open(Kind.SERVICE, endpoint.host, endpoint.port, authority, endpoint.host):
             yield known(told="through its Service", unproved=unproved, explain=login.cause)
-        elif address is not None and self._probes.open(Kind.POD, address, endpoint.port, authority, endpoint.host):
+        elif (address := find()) is not None and self._probes.open(
+            Kind.POD, address, endpoint.port, authority, endpoint.host
+        ):
             yield known(
                 address=address,
                 told="at its pod's address",

@@ -23,7 +23,7 @@ ABOUT = "dry run"
 _POD_SECURITY = "would violate PodSecurity"
 # A rule that does more than look at objects may refuse any dry run.
 _NO_DRY_RUN = "does not support dry run"
-_AWAY = (CauseCode.PLATFORM_UNREACHABLE, CauseCode.PLATFORM_LOGIN_REFUSED)
+_AWAY = (CauseCode.PLATFORM_UNREACHABLE, CauseCode.PLATFORM_LOGIN_REFUSED, CauseCode.STOPPING)
 
 
 def rehearse(cluster: Cluster, settings: Settings, place: str) -> Iterator[Finding]:
@@ -71,7 +71,11 @@ def _warned(kind: str, warning: str) -> Finding:
             f"The {kind}'s pod would be refused: it {warning}.",
             "Toygres' own pods are admitted by `restricted`: take back what the settings or a webhook added to them.",
         )
-    return noted(ABOUT, f"The API server warns of a {kind}: {warning}.")
+    return noted(
+        ABOUT,
+        f"The API server warns of a {kind}: {warning}.",
+        "It is made all the same. Change the setting (TOYGRES_KUBE_…) that it is about, if it is about one.",
+    )
 
 
 def _bodies(settings: Settings, place: str, target: Target) -> list[Manifest]:

@@ -12,7 +12,7 @@ from uuid import UUID
 from toygres.config import Settings
 from toygres.domain.instance import Credentials, Endpoint, Instance, ServiceType, Way
 from toygres.errors import Refused, Unavailable
-from toygres.platforms.kubernetes import audit, calls, keeping, removing, resources, tls
+from toygres.platforms.kubernetes import audit, calls, keeping, removing, tls
 from toygres.platforms.kubernetes.causes import last_words, service
 from toygres.platforms.kubernetes.causes.judge import judge, refine
 from toygres.platforms.kubernetes.causes.seen import Seen
@@ -69,8 +69,8 @@ class Sight:
             return
         outside = () if inside else self._outside(instance)
         balanced = Endpoint(host=outside[0], port=PORT) if outside else None
-        to = self._ways.to(self._inside(instance), kept.authority, place, pod, self._address(instance), balanced)
-        with to as way:
+        find = functools.partial(self._address, instance)
+        with self._ways.to(self._inside(instance), kept.authority, place, pod, find, balanced) as way:
             yield way
 
     def credentials(self, instance: Instance, *, lately: bool = False) -> Credentials | None:
@@ -134,10 +134,8 @@ class Sight:
         """Where the pod is, when that is known."""
         if observation := self._current():
             pod = observation.seen(instance.id).pod
-        else:
-            pod = calls.get(self._cluster, resources.PODS, self._place(instance), Names.of(instance).pod)
-        address = (pod or {}).get("status", {}).get("podIP")
-        return str(address) if address else None
+            return str(address) if (address := (pod or {}).get("status", {}).get("podIP")) else None
+        return calls.address_of(self._cluster, self._place(instance), Names.of(instance).pod)
 
     def _judged(self, instance: Instance, seen: Seen) -> ServerStatus:
         scrub = functools.partial(self._scrubbed, instance)

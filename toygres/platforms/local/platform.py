@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from uuid import UUID
 
-from toygres.config import Settings
+from toygres.config import Settings, variable
 from toygres.domain.instance import Credentials, Endpoint, Instance, Way
 from toygres.errors import Bug, Misconfigured, Refused, Unavailable
 from toygres.platforms.local import binaries, exposure, fence, host, place, processes, server, spares, storage
@@ -24,10 +24,14 @@ from toygres.platforms.local.refusals import full_disk_refused, version_missing
 from toygres.platforms.local.shutdown import ShutDown, shut_down
 from toygres.platforms.local.watch import watch
 from toygres.platforms.parameters import catalogue
-from toygres.platforms.protocol import Bounds, Capabilities, ServerStatus, Target, Trace
+from toygres.platforms.protocol import Bounds, Capabilities, OneProject, ServerStatus, Target, Trace
 
 _MIB = 2**20
 _GIB = 2**30
+_ONE_PROJECT = OneProject(
+    why="it keeps the owners of its instances neither apart from each other nor from the control plane",
+    remedy=f"Order on another platform, or set {variable('local_shared')}=true when all its users trust each other.",
+)
 
 
 class LocalPlatform:
@@ -73,7 +77,7 @@ class LocalPlatform:
             storage_bytes=Bounds(least=128 * _MIB, most=64 * 1024 * _GIB, default=_GIB),
             cpu_millicores=Bounds(least=10, most=256_000, default=1000),
             memory_bytes=Bounds(least=64 * _MIB, most=4096 * _GIB, default=512 * _MIB),
-            many_projects=self._settings.local_shared,
+            one_project=None if self._settings.local_shared else _ONE_PROJECT,
             ports=self._settings.instance_ports,
             parameters={version: catalogue.parameters(version, DEFAULTS) for version in versions},
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from toygres.errors import Cause, CauseCode, Refused
+from toygres.errors import DATA_OUT_FIRST, Cause, CauseCode, Refused
 from toygres.platforms.local.commands import CommandFailed
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
@@ -43,7 +43,7 @@ def credentials_missing() -> Cause:
     return Cause(
         code=CauseCode.CREDENTIALS_MISSING,
         message="The instance's credentials are gone from the home.",
-        remedy="Delete the instance and order it again.",
+        remedy=DATA_OUT_FIRST,
     )
 
 

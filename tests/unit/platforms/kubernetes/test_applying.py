@@ -185,8 +185,12 @@ def test_a_field_that_another_manager_owns_is_a_refusal_that_names_both(world: W
 def test_one_that_is_being_deleted_is_waited_for(world: World, mine: Target) -> None:
     applying.apply(world.cluster, _service(world, mine), mine)
     world.edit(SERVICES, "demo", deletionTimestamp="2026-11-23T12:00:00Z", finalizers=["example.com/keeps"])
-    with pytest.raises(Unavailable, match=r"still being deleted \(kept by its finalizer example.com/keeps\)"):
+    with pytest.raises(Unavailable, match=r"still being deleted \(kept by its finalizer example.com/keeps\)") as away:
         applying.apply(world.cluster, _service(world, mine), mine)
+    # The API server answers: what is told is what is waited for.
+    assert away.value.cause is not None
+    assert away.value.cause.code is CauseCode.STOPPING
+    assert "finalizer" in away.value.cause.message
 
 
 def test_what_an_owner_that_is_gone_owns_is_gone_too(world: World, mine: Target) -> None:

@@ -16,10 +16,11 @@ from making_cluster import cluster_platform
 from toygres.config import load
 from toygres.domain.instance import ServiceType
 from toygres.domain.operation import NotYet
-from toygres.errors import CauseCode, Refused
+from toygres.errors import CauseCode, Conflict, Refused
 from toygres.platforms.kubernetes import certificates
 from toygres.platforms.kubernetes.client import Cluster
 from toygres.platforms.kubernetes.platform import KubernetesPlatform
+from toygres.provisioning import require_project
 
 
 @pytest.fixture
@@ -140,6 +141,14 @@ def test_a_foreign_object_of_the_name_is_named_and_left_alone(cluster: FakeClust
     kept = cluster.get("services", "toygres", name)
     assert kept is not None
     assert kept["metadata"]["uid"] == foreign["metadata"]["uid"]
+
+
+def test_another_project_is_told_a_remedy_that_helps_here(platform: KubernetesPlatform) -> None:
+    require_project(platform, "default")
+    with pytest.raises(Conflict, match="serves the project 'default' only") as refused:
+        require_project(platform, "shop")
+    assert "Order it in that project" in refused.value.remedy
+    assert "TOYGRES_LOCAL_SHARED" not in refused.value.remedy
 
 
 def test_stopping_what_was_never_made_makes_nothing(subject: Subject) -> None:

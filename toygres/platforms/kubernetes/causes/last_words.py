@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from toygres.errors import CauseCode
+from toygres.errors import DATA_OUT_FIRST, CauseCode
 from toygres.platforms.kubernetes.causes.image import WRONG_ARCHITECTURE
 from toygres.platforms.kubernetes.causes.verdict import Kind, Verdict, sentence_end
 from toygres.platforms.local.scrub import without_statements
@@ -20,7 +20,8 @@ DISK_FULL = Kind(
 DATA_DIRECTORY_NOT_EMPTY = Kind(
     code=CauseCode.DATA_DIRECTORY_NOT_EMPTY,
     sentence="The volume holds something else where the data should be: {words}.",
-    remedy="Have the volume emptied, or delete the instance and order it again with a new one.",
+    remedy="See whether anybody needs what is there, and take it out; then have the volume emptied, or delete the "
+    "instance and order it again with a new one.",
     sign="`exists but is not empty`",
 )
 VOLUME_NOT_WRITABLE = Kind(
@@ -33,7 +34,7 @@ VOLUME_NOT_WRITABLE = Kind(
 TLS_KEY_UNUSABLE = Kind(
     code=CauseCode.TLS_KEY_UNUSABLE,
     sentence="PostgreSQL can't use its TLS key or certificate: {words}.",
-    remedy="Delete the instance and order it again; if it stays so, please report this as a bug.",
+    remedy=f"{DATA_OUT_FIRST} If it stays so, please report this as a bug.",
     sign="`private key file … has group or world access`, `could not load server certificate file`",
 )
 PARAMETERS_REJECTED = Kind(
@@ -51,7 +52,7 @@ DATA_VERSION_MISMATCH = Kind(
 CREDENTIALS_MISSING = Kind(
     code=CauseCode.CREDENTIALS_MISSING,
     sentence="PostgreSQL was given no password to begin with: {words}.",
-    remedy="Delete the instance and order it again; if it stays so, please report this as a bug.",
+    remedy=f"{DATA_OUT_FIRST} If it stays so, please report this as a bug.",
     sign="`superuser password is not specified`",
 )
 
