@@ -32,8 +32,12 @@ _CLIENT = """
 | `TOYGRES_URL` | the home's `up` | Where the API is, as `http://HOST:PORT`. |
 | `TOYGRES_TOKEN_FILE` | the home's `token` | A file that holds the API's token. |
 | `TOYGRES_TOKEN` | | The token itself; a file is better, since programs hand their environment on. |
-| `POSTGRES_PASSWORD` | | The password of the instance that `create`, `up` or `retry` orders; else one is generated. |
+| `POSTGRES_PASSWORD` | | The password of what `create`, `up`, `retry` or `deploy` orders; else one is generated. |
 | `TOYGRES_PASSWORD_FD` | | The number of an open file that holds that password; `bin/toygres` sets it. |
+| `INSTANCE_NAME` | `test-pg-1` | What the instance of `toygres deploy` is called. |
+| `AKS_NAMESPACE` | what `TOYGRES_NAMESPACE` says | The namespace of the instance of `toygres deploy`. |
+| `TOYGRES_LOG` | what is set above, else `error` | What `toygres deploy` logs; `debug` shows each call to Kubernetes. |
+| `KUBECONFIG` | `~/.kube/config`, else the pod's own account | Which cluster is talked to, and as whom. |
 
 The home's token is never sent to another address: with `TOYGRES_URL` set, a token must be given as well.
 
