@@ -45,6 +45,18 @@ class Outcome(StrEnum):
 
 
 @dataclass
+class _Said:
+    """What a step has told so far, and how long the login took that it made, if it made one."""
+
+    told: list[str] = field(default_factory=list)
+    login_seconds: float | None = None
+
+    def logged_in(self, seconds: float) -> None:
+        """Keep how long it took."""
+        self.login_seconds = round(seconds, 4)
+
+
+@dataclass
 class Engine:
     """Runs steps for one worker; `held` is what it believes to hold, and is told with each heartbeat."""
 
@@ -81,13 +93,13 @@ class Engine:
             cause = _unknown(held.step) if function is None else _elsewhere(held)
             claims.hand_back(self.services.store, held, cause, claims.GRACE_SECONDS)
             return Outcome.DROPPED
-        told: list[str] = []
+        said = _Said()
         try:
-            function(self._context(held, told.append))
+            function(self._context(held, said))
         except Exception as error:
             return self._not_done(held, error)
-        said = " ".join(filter(None, told)).strip()
-        return self._after(held, claims.finish(self.services.store, held, said), Outcome.DONE)
+        told = " ".join(filter(None, said.told)).strip()
+        return self._after(held, claims.finish(self.services.store, held, told, said.login_seconds), Outcome.DONE)
 
     def _not_done(self, held: Claim, error: Exception) -> Outcome:
         match error:
@@ -103,7 +115,7 @@ class Engine:
         log.warning("attempt_failed", attempt=held.attempts, exc_info=error)
         return self._attempt_failed(held, error)
 
-    def _context(self, held: Claim, tell: Callable[[str], None]) -> Context:
+    def _context(self, held: Claim, said: _Said) -> Context:
         """What the step is handed. Raises NotYet when its platform lives on another machine."""
         if elsewhere := self.services.other_host(held.instance.platform):
             raise NotYet(elsewhere)
@@ -129,7 +141,8 @@ class Engine:
             platform=self.services.platform(held.instance.platform),
             new_credentials=new_credentials,
             publish_endpoint=publish_endpoint,
-            tell=tell,
+            tell=said.told.append,
+            logged_in=said.logged_in,
         )
 
     def _park(self, held: Claim, cause: Cause, later: float) -> Outcome:

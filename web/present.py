@@ -36,6 +36,7 @@ def instance(services: Services, found: Instance) -> told.InstanceOut:
             endpoint=told.EndpointOut.model_validate(found.endpoint) if found.endpoint else None,
             observed_generation=found.observed_generation,
             not_enforced=_not_enforced(services.here().get(found.platform)),
+            login_seconds=found.login_seconds,
         ),
         available=told.AvailableOut(
             value=found.available.value, since=found.available.since, cause=cause(found.available.cause)
@@ -149,7 +150,9 @@ def _step(step: StepRecord) -> told.StepOut:
     return told.StepOut(
         cause=cause(step.cause),
         **_same(
-            step, "position name undoes state attempts looks waited_seconds worked_seconds started_at ended_at told"
+            step,
+            "position name undoes state attempts looks waited_seconds worked_seconds started_at ended_at told"
+            " login_seconds",
         ),
     )
 

@@ -28,6 +28,9 @@ def test_an_instance_is_ordered_used_stopped_started_and_deleted(
     assert demo["status"]["state"] == "ready"
     assert demo["available"]["value"] is True
     assert demo["operation"] is None
+    assert 0 < demo["status"]["login_seconds"] < 30
+    (create,) = program.get("/v1/operations")["items"]
+    assert [step["login_seconds"] for step in create["steps"]] == [None] * 5 + [demo["status"]["login_seconds"]]
     assert demo["status"]["endpoint"]["port"] == demo["status"]["endpoint"]["port"]
 
     found = program.get("/v1/instances/demo/credentials")

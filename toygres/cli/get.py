@@ -9,7 +9,7 @@ import typer
 
 from toygres.cli import app
 from toygres.cli.client import Client, instance_path
-from toygres.cli.output import Form, OutputOption, endpoint_text, sentences, write_fields, write_json
+from toygres.cli.output import Form, OutputOption, endpoint_text, seconds_text, sentences, write_fields, write_json
 
 Json = dict[str, Any]
 
@@ -35,6 +35,9 @@ def _fields(instance: Json) -> Iterator[tuple[str, str]]:
     yield "state", status["state"]
     yield "available", _availability(instance["available"])
     yield "endpoint", endpoint_text(instance)
+    # A control plane of an older version doesn't say.
+    if (seconds := status.get("login_seconds")) is not None:
+        yield "login took", seconds_text(seconds)
     yield "platform", instance["platform"]
     yield "version", spec["version"]
     for limit in ("storage", "cpu", "memory"):

@@ -38,6 +38,7 @@ def _step(step: StepRecord) -> Json:
         "worked_seconds": step.worked_seconds,
         "cause": _cause(step.cause),
         "told": step.told,
+        "login_seconds": step.login_seconds,
     }
 
 

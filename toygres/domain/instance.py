@@ -97,7 +97,8 @@ class Availability:
 class Instance:
     """One PostgreSQL that somebody asked for, as its row says.
 
-    `port` is the instance's for life where the platform gives out ports, else None.
+    `port` is the instance's for life where the platform gives out ports, else None. `login_seconds` is how long the
+    newest login of an operation took.
     """
 
     id: UUID
@@ -114,6 +115,7 @@ class Instance:
     operation_id: UUID | None
     created_at: datetime
     updated_at: datetime
+    login_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -20,7 +20,7 @@ class StepRecord:
 
     `attempts` counts the times it was tried, `looks` the times it wasn't time yet; `waited_seconds` and
     `worked_seconds` split the time since its turn came; `undoes` names the step that it undoes;
-    `told` is how it went, in its own words.
+    `told` is how it went, in its own words; `login_seconds` is how long a login took that it made.
     """
 
     position: int
@@ -35,6 +35,7 @@ class StepRecord:
     ended_at: datetime | None
     cause: Cause | None
     told: str | None = None
+    login_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ class Context:
     """One attempt's world.
 
     `new_credentials` decrypts what the request chose; `publish_endpoint` records where clients connect; `tell` has
-    people read how the step went, once it is done.
+    people read how the step went, once it is done, and `logged_in` keeps how many seconds a login took.
     """
 
     target: Target
@@ -22,6 +22,7 @@ class Context:
     new_credentials: Callable[[], Credentials]
     publish_endpoint: Callable[[Endpoint], None]
     tell: Callable[[str], None]
+    logged_in: Callable[[float], None]
 
     @property
     def instance(self) -> Instance:

@@ -95,6 +95,7 @@ def verify_login(ctx: Context) -> None:
         seconds = time.monotonic() - began
     if trouble is not None:
         raise Refused(trouble) if trouble.code in _CANT_HEAL else NotYet(trouble, _LOGIN_AGAIN_SECONDS)
+    ctx.logged_in(seconds)
     ctx.tell(f"Logged in, wrote and read in {seconds * 1000:.0f} ms{_by(way)}.")
 
 

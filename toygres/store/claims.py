@@ -75,7 +75,7 @@ CLOSE_INSTANCE = """
         available_cause = CASE WHEN o.state <> 'succeeded' THEN o.cause END,
         released_at = CASE WHEN o.gives IN ('deleted', 'failed')
                            THEN coalesce(i.released_at, toygres.toygres_now()) END,
-        updated_at = toygres.toygres_now()
+        updated_at = toygres.toygres_now(){also}
     FROM {source} o WHERE i.id = o.instance_id AND o.ended_at IS NOT NULL
 """
 
@@ -133,6 +133,7 @@ _HOLDS = """
 _LET_GO = "owner = NULL, claimed_at = NULL, lease_until = NULL, revision = o.revision + 1"
 _WORKED = "s.worked + (toygres.toygres_now() - coalesce(s.claimed_at, toygres.toygres_now()))"
 
+# A login is the last step of whatever has one, so that its time reaches the instance as it is closed.
 _FINISH = f"""
 WITH finished AS (
     UPDATE toygres.operations o SET
@@ -147,7 +148,7 @@ WITH finished AS (
 ), step AS (
     UPDATE toygres.steps s SET
         state = 'done', ended_at = toygres.toygres_now(), worked = {_WORKED}, claimed_at = NULL, cause = NULL,
-        told = CAST(nullif(%(told)s, '') AS text)
+        told = CAST(nullif(%(told)s, '') AS text), login_seconds = CAST(%(login_seconds)s AS double precision)
     FROM finished o WHERE s.operation_id = o.id AND s.position = o.cursor - 1 RETURNING s.name, s.undoes
 ), undone AS (
     UPDATE toygres.steps s SET state = 'undone'
@@ -155,7 +156,12 @@ WITH finished AS (
 ), next AS (
     UPDATE toygres.steps s SET turn_at = toygres.toygres_now()
     FROM finished o WHERE s.operation_id = o.id AND s.position = o.cursor
-), instance AS ({CLOSE_INSTANCE.format(source="finished")}
+), instance AS ({
+    CLOSE_INSTANCE.format(
+        source="finished",
+        also=", login_seconds = coalesce(CAST(%(login_seconds)s AS double precision), i.login_seconds)",
+    )
+}
 ), spent AS (
     DELETE FROM toygres.credentials c USING finished o, step
     WHERE c.operation_id = o.id AND (o.ended_at IS NOT NULL OR step.name = 'apply_credentials')
@@ -309,12 +315,13 @@ def is_held(store: Store, held: Claim) -> bool:
     return store.one(f"SELECT o.id FROM toygres.operations o WHERE {_HOLDS}", **_match(held)) is not None
 
 
-def finish(store: Store, held: Claim, told: str = "") -> Ending | None:
-    """The step is done, and tells how it went; the last one gives the instance its state.
+def finish(store: Store, held: Claim, told: str = "", login_seconds: float | None = None) -> Ending | None:
+    """The step is done, and tells how it went, and how long a login took; the last one gives the instance its state.
 
     None when the claim was lost.
     """
-    return _ending(store.one(_FINISH, **_match(held), grace=GRACE_SECONDS, told=told))
+    values = {"grace": GRACE_SECONDS, "told": told, "login_seconds": login_seconds}
+    return _ending(store.one(_FINISH, **_match(held), **values))
 
 
 def park(

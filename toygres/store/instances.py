@@ -22,7 +22,7 @@ from toygres.store.session import Connection, Row, Store
 COLUMNS = """
     i.id AS instance_id, i.project AS instance_project, i.name AS instance_name, i.platform, i.spec, i.generation,
     i.observed_generation, i.state AS instance_state, i.port, i.endpoint, i.available, i.available_since,
-    i.available_cause, i.created_at AS instance_created_at, i.updated_at AS instance_updated_at,
+    i.available_cause, i.login_seconds, i.created_at AS instance_created_at, i.updated_at AS instance_updated_at,
     (SELECT id FROM toygres.operations WHERE instance_id = i.id AND ended_at IS NULL) AS open_operation_id
 """
 
@@ -69,7 +69,8 @@ VALUES (%(id)s, %(project)s, %(name)s, %(platform)s, CAST(%(spec)s AS jsonb), %(
 """
 _TAKE_UP_AGAIN = """
 UPDATE toygres.instances SET state = 'requested', released_at = NULL, port = NULL, endpoint = NULL, checked_at = NULL,
-    available = false, available_since = NULL, available_cause = NULL, updated_at = toygres.toygres_now()
+    available = false, available_since = NULL, available_cause = NULL, login_seconds = NULL,
+    updated_at = toygres.toygres_now()
 WHERE id = %(id)s AND state IN ('failed', 'deleted') AND released_at IS NOT NULL
 """
 _ENDPOINT = """
@@ -119,6 +120,7 @@ def from_row(row: Row) -> Instance:
         operation_id=row.open_operation_id,
         created_at=row.instance_created_at,
         updated_at=row.instance_updated_at,
+        login_seconds=row.login_seconds,
     )
 
 

@@ -26,7 +26,8 @@ i.name AS instance_name, (
         'undoes', (SELECT u.name FROM toygres.steps u WHERE u.operation_id = o.id AND u.position = s.undoes),
         'worked', extract(epoch FROM s.worked + coalesce(toygres.toygres_now() - s.claimed_at, '0')),
         'total', coalesce(extract(epoch FROM coalesce(s.ended_at, o.ended_at, toygres.toygres_now()) - s.turn_at), 0),
-        'started_at', s.first_claimed_at, 'ended_at', s.ended_at, 'cause', s.cause, 'told', s.told
+        'started_at', s.first_claimed_at, 'ended_at', s.ended_at, 'cause', s.cause, 'told', s.told,
+        'login_seconds', s.login_seconds
     ) ORDER BY s.position), '[]') FROM toygres.steps s WHERE s.operation_id = o.id
 ) AS steps
 """
@@ -312,6 +313,7 @@ def _step(stored: dict[str, Any]) -> StepRecord:
         ended_at=_time(stored["ended_at"]),
         cause=Cause.from_json(stored["cause"]) if stored["cause"] else None,
         told=stored["told"],
+        login_seconds=stored["login_seconds"],
     )
 
 

@@ -50,7 +50,7 @@ WITH undos AS (
     SELECT o.id, o.first_undo - 1 + row_number() OVER (ORDER BY s.position DESC), s.undo, s.position,
            s.limit_seconds, CASE WHEN s.position = max(s.position) OVER () THEN toygres.toygres_now() END
     FROM turned o JOIN toygres.steps s ON s.operation_id = o.id WHERE {_UNDONE_LATER}
-), instance AS ({CLOSE_INSTANCE.format(source="turned")}
+), instance AS ({CLOSE_INSTANCE.format(source="turned", also="")}
 ), spent AS (
     DELETE FROM toygres.credentials c USING turned o WHERE c.operation_id = o.id
 ), event AS ({

@@ -63,12 +63,16 @@ class EndpointOut(Told):
 
 
 class StatusOut(Told):
-    """The instance as it stands; `not_enforced` names the limits that its platform doesn't keep."""
+    """The instance as it stands; `not_enforced` names the limits that its platform doesn't keep.
+
+    `login_seconds` is how long the newest login of an operation took, if there was one.
+    """
 
     state: InstanceState
     endpoint: EndpointOut | None
     observed_generation: int
     not_enforced: list[str]
+    login_seconds: float | None
 
 
 class AvailableOut(Told):
@@ -109,7 +113,10 @@ class InstanceName(Told):
 
 
 class StepOut(Told):
-    """A step, to come or gone by; `cause` says why it waits or failed, `told` how it went."""
+    """A step, to come or gone by; `cause` says why it waits or failed, `told` how it went.
+
+    `login_seconds` is how long the login took that it made, if it made one.
+    """
 
     position: int
     name: str
@@ -123,6 +130,7 @@ class StepOut(Told):
     ended_at: Moment | None
     cause: CauseOut | None
     told: str | None
+    login_seconds: float | None
 
 
 class OperationOut(Told):

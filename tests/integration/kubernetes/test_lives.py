@@ -17,8 +17,11 @@ def test_an_instance_is_ready_once_somebody_has_logged_in_over_tls(plane: Plane)
     assert login.told is not None
     assert login.told.startswith("Logged in, wrote and read in ")
     assert login.told.endswith(" ms, at its pod's address, which doesn't prove that its Service leads there.")
+    assert login.login_seconds is not None
+    assert 0 < login.login_seconds < 30
     assert plane.every_step_once(ended)
     found = plane.now_named("first")
+    assert found.login_seconds == login.login_seconds
     assert found.available.value
     with plane.login(found) as connection:
         encrypted = connection.execute("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone()

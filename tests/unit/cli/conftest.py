@@ -182,6 +182,7 @@ def instance() -> Callable[..., Json]:
                 "endpoint": {"host": "127.0.0.1", "port": 20000} if state == "ready" else None,
                 "observed_generation": 1,
                 "not_enforced": ["storage"],
+                "login_seconds": 0.0412 if state == "ready" else None,
             },
             "available": {"value": state == "ready", "since": MOMENT, "cause": None},
             "operation": None,
@@ -210,6 +211,8 @@ def step() -> Callable[..., Json]:
             "started_at": None,
             "ended_at": None,
             "cause": None,
+            "told": None,
+            "login_seconds": None,
             **changes,
         }
 

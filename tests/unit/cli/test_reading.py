@@ -38,6 +38,15 @@ def test_get_says_why_an_instance_is_not_available(wire: Any, run: Any, instance
     assert "shared_buffers=16MB" in out
 
 
+def test_get_says_how_long_the_login_took_where_that_is_known(wire: Any, run: Any, instance: Any) -> None:
+    older = instance()
+    del older["status"]["login_seconds"]
+    wire.answer("GET", DEMO, instance(), instance("creating"), older)
+    assert re.search(r"login took +41 ms", run("get", "demo").out)
+    assert "login took" not in run("get", "demo").out
+    assert "login took" not in run("get", "demo").out
+
+
 def test_a_cause_without_a_full_stop_is_told_apart_from_its_remedy(
     wire: Any, run: Any, instance: Any, cause: Any
 ) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 from doubles import MemoryPlatform
-from driving import STARTING, Driver
+from driving import CALLER, STARTING, Driver, without_login
 
 from toygres.domain.operation import OperationState, StepState
 from toygres.engine import Outcome
 from toygres.errors import Cause, CauseCode, Unavailable
+from toygres.provisioning import request_restart
 
 AWAY = "The cluster doesn't answer."
 QUOTA = Cause(code=CauseCode.QUOTA_EXCEEDED, message="The quota is used up.", remedy="Wait, or have it raised.")
@@ -104,3 +105,17 @@ def test_what_a_step_tells_is_kept_with_it(driver: Driver) -> None:
     ended = driver.drain(order.operation.id)
     assert [step.told for step in ended.steps] == [None] * 5 + ["It went well."]
     assert {step.state for step in ended.steps} == {StepState.DONE}
+
+
+def test_how_long_a_login_took_is_kept_with_its_step_and_the_newest_with_the_instance(driver: Driver) -> None:
+    order = driver.order()
+    driver.engine.steps = {**driver.engine.steps, "verify_login": lambda ctx: ctx.logged_in(0.0123456)}
+    assert driver.instance(order.instance.id).login_seconds is None
+    ended = driver.drain(order.operation.id)
+    assert [step.login_seconds for step in ended.steps] == [None] * 5 + [0.0123]
+    assert driver.instance(order.instance.id).login_seconds == 0.0123
+    # As a worker of an older version ends it, which measures none.
+    driver.engine.steps = without_login()
+    again = driver.drain(request_restart(driver.services, CALLER, "demo").operation.id)
+    assert {step.login_seconds for step in again.steps} == {None}
+    assert driver.instance(order.instance.id).login_seconds == 0.0123
