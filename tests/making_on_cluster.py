@@ -71,11 +71,12 @@ class OnCluster(Stack):
             assert ended.state is OperationState.SUCCEEDED, ended
         return [self.now_named(name) for name in names]
 
-    def gone(self, name: str) -> None:
-        """Delete an instance; nothing is left of it."""
+    def gone(self, name: str) -> OperationRecord:
+        """Delete an instance, of which nothing is left; the operation that did it."""
         ended = self.delete(name)
         assert ended.state is OperationState.SUCCEEDED, ended
         assert list(self.objects(ended.instance_id)) == []
+        return ended
 
     def now_named(self, name: str) -> Instance:
         """The instance of that name."""

@@ -72,7 +72,10 @@ def test_one_is_made_reached_and_removed(cluster: FakeCluster) -> None:
     assert "StatefulSet shop" in removed
     assert names_of(cluster, "shop") == []
     assert toygres.delete_postgres_resources("shop") == ()
-    assert toygres.get_pod_status("shop").phase == "absent"
+    absent = toygres.get_pod_status("shop")
+    assert (absent.phase, absent.code) == ("absent", "Absent")
+    assert absent.cause == "There is no server shop in namespace toygres."
+    assert absent.remedy
     with pytest.raises(NotFound):
         toygres.get_service_endpoint("shop")
     assert not toygres.test_connection(made.uri)

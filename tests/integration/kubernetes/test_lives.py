@@ -40,7 +40,10 @@ def test_of_a_deleted_instance_nothing_is_left(plane: Plane) -> None:
         "configmaps",
         "pods",
     }
-    plane.gone("second")
+    told = " ".join(step.told or "" for step in plane.gone("second").steps)
+    for each in ("Service second", "StatefulSet second", "NetworkPolicy second", "ConfigMap second-anchor"):
+        assert told.count(each) == 1, told
+    assert "PersistentVolumeClaim second-data-" in told
 
 
 def test_data_outlive_a_stop_a_start_and_a_restart(plane: Plane) -> None:

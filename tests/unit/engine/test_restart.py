@@ -10,6 +10,7 @@ from toygres.domain import ids
 from toygres.domain.instance import Instance, InstanceState
 from toygres.domain.operation import OperationState, StepState
 from toygres.errors import CauseCode, Conflict
+from toygres.operations.create import verify_login
 from toygres.provisioning import request_cancel, request_restart, request_start, request_stop
 from toygres.store import sweeps
 from toygres.turning import end_undeliverable
@@ -130,3 +131,14 @@ def test_a_restart_tells_clients_anew_where_to_connect(driver: Driver, demo: Ins
     driver.services.store.run('UPDATE toygres.instances SET endpoint = endpoint || \'{"host": "192.0.2.1"}\'')
     driver.drain(request_restart(driver.services, CALLER, "demo").operation.id)
     assert driver.instance(demo.id).endpoint == demo.endpoint
+
+
+def test_whose_credentials_are_gone_is_told_to_take_the_data_out_before_deleting_it(
+    driver: Driver, platform: MemoryPlatform, demo: Instance
+) -> None:
+    del platform.kept[demo.id]["credentials"]
+    driver.engine.steps = {**driver.engine.steps, "verify_login": verify_login}
+    ended = driver.drain(request_restart(driver.services, CALLER, "demo").operation.id)
+    assert ended.cause is not None
+    assert ended.cause.code is CauseCode.CREDENTIALS_MISSING
+    assert "take them out first" in ended.cause.remedy

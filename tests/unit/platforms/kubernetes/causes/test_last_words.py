@@ -6,6 +6,7 @@ import pytest
 
 from toygres.errors import CauseCode
 from toygres.platforms.kubernetes.causes import last_words
+from toygres.platforms.kubernetes.causes.verdict import Kind
 
 AT = "2026-11-23 14:48:36.123 UTC [1] "
 INITDB = 'The files belonging to this database system will be owned by user "postgres".\nfixing permissions ... ok\n'
@@ -96,6 +97,12 @@ def test_the_cause_is_read_from_the_words(text: str, code: CauseCode, word: str)
     assert found.cause.evidence[0] == "Pod demo-0: ended"
     assert found.cause.evidence[1:] == tuple(text.splitlines())
     assert not found.heals
+
+
+@pytest.mark.parametrize("kind", [last_words.TLS_KEY_UNUSABLE, last_words.CREDENTIALS_MISSING])
+def test_nobody_is_sent_to_delete_data_that_may_still_be_there(kind: Kind) -> None:
+    remedy = kind.found(words="", parameter="").cause.remedy
+    assert remedy.index("take them out first") < remedy.index("delete it")
 
 
 def test_words_that_name_no_cause_are_told_as_they_are() -> None:
