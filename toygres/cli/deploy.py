@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -59,8 +56,9 @@ def deploy(
     each call to Kubernetes. Ctrl-C removes what was made.
     """
     # All of the control plane: only for the command that is one.
-    from toygres.cli.deploying import Interruptions, Wanted
+    from toygres.cli.deploying import Wanted
     from toygres.cli.deploying import deploy as carry_out
+    from toygres.cli.interruptions import Interruptions, told_to_stop
     from toygres.offers import InstanceRequest
     from toygres.processes.child import leave_no_core
 
@@ -78,20 +76,6 @@ def deploy(
     wanted = Wanted(request=request, namespace=namespace or None, keep=keep, remove=remove, show_password=show_password)
     leave_no_core()
     interruptions = Interruptions()
-    with _told_to_stop(interruptions):
+    with told_to_stop(interruptions):
         code = carry_out(Home.find(), wanted, interruptions)
     raise typer.Exit(code)
-
-
-@contextmanager
-def _told_to_stop(handler: Callable[..., None]) -> Iterator[None]:
-    signals = [signal.SIGINT, signal.SIGTERM]
-    # nohup has it ignored, and means it.
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signals.append(signal.SIGHUP)
-    before = {number: signal.signal(number, handler) for number in signals}
-    try:
-        yield
-    finally:
-        for number, found in before.items():
-            signal.signal(number, found)

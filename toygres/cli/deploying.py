@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from queue import SimpleQueue
 from urllib.parse import quote
 
 import typer
 
 from toygres import logs, postgres
-from toygres.cli.displays import Display, LineDisplay, LiveDisplay
+from toygres.cli.displays import display_for
 from toygres.cli.exit_codes import ExitCode, exit_code_of
+from toygres.cli.interruptions import Interruptions
 from toygres.cli.outcome import ENDINGS, write_trouble
 from toygres.cli.output import say, seconds_text, sentences
 from toygres.cli.shown import shown
 from toygres.config import Settings
-from toygres.domain import ids
 from toygres.domain.instance import Credentials, Endpoint, Instance
 from toygres.domain.operation import OperationState
 from toygres.domain.records import OperationRecord
@@ -29,11 +27,12 @@ from toygres.home import Home
 from toygres.offers import InstanceRequest
 from toygres.oneshot import leftovers
 from toygres.oneshot.database import Database, database
-from toygres.oneshot.foreground import Foreground, Interrupted, Told
-from toygres.planning import Caller
+from toygres.oneshot.deleting import caller, order_delete
+from toygres.oneshot.foreground import Foreground, Interrupted
+from toygres.planning import DEFAULT_PROJECT, Caller
 from toygres.platforms import registry
-from toygres.processes import running
-from toygres.provisioning import request_delete, request_instance
+from toygres.processes import outside, running
+from toygres.provisioning import request_instance
 from toygres.services import Services, connect
 from toygres.store import instances
 
@@ -54,43 +53,14 @@ class Wanted:
     show_password: bool = False
 
 
-class Interruptions:
-    """Notes that somebody wants to end this, for whatever asks, and tells it to what waits at the inbox.
-
-    It takes no lock that the thread which is interrupted might hold.
-    """
-
-    def __init__(self) -> None:
-        self.inbox: SimpleQueue[Told] = SimpleQueue()
-        self._requested = False
-
-    def __call__(self, *_: object) -> None:
-        """What a signal does."""
-        self._requested = True
-        self.inbox.put(Interrupted())
-
-    def requested(self) -> bool:
-        """Whether somebody wants it."""
-        return self._requested
-
-    def forget(self) -> None:
-        """What was asked for is being done; from now on only another one counts."""
-        self._requested = False
-        while not self.inbox.empty():
-            self.inbox.get()
-
-    def check(self) -> None:
-        """Raise Interrupted where nothing waits."""
-        if self._requested:
-            raise Interrupted
-
-
 def deploy(home: Home, wanted: Wanted, interruptions: Interruptions) -> ExitCode:
     """Do all of it; how it ended. Raises what kept it from beginning."""
     overrides = {"kube_namespace": wanted.namespace} if wanted.namespace else {}
     try:
         with database(home, say, interruptions.requested, **overrides) as held:
             settings = _with_platform(held.settings, wanted)
+            if held.embedded is not None:
+                outside.note_platforms(home, settings, fresh=False)
             lines = _configure_logs(settings)
             _tell_place(settings)
             alone = held.embedded is not None and running.find(home) is None
@@ -127,7 +97,7 @@ class OneShot:
     def run(self) -> ExitCode:
         """Make it, try it and remove it again; or only remove it."""
         if self._wanted.remove:
-            found = self._patiently(lambda: instances.get(self._services.store, self._caller().project, self._name))
+            found = self._patiently(lambda: instances.get(self._services.store, DEFAULT_PROJECT, self._name))
             leftovers.require_here(found, self._platform)
             return self._remove(found)
         code = self._clear_way()
@@ -209,7 +179,7 @@ class OneShot:
                 if not self._is_left(instance):
                     say(f"Nothing of {self._name} is left.")
                     return code
-                self._carry_out(self._patiently(lambda: self._ordered_delete(instance)))
+                self._carry_out(self._patiently(lambda: order_delete(self._services, self._caller(), instance)))
             except Interrupted:
                 if code is ExitCode.INTERRUPTED:
                     self._tell_left(instance)
@@ -222,15 +192,12 @@ class OneShot:
                 self._tell_left(instance)
                 return exit_code_of(trouble)
 
-    def _ordered_delete(self, instance: Instance) -> OperationRecord:
-        return request_delete(self._services, self._caller(), ids.shown(ids.INSTANCE, instance.id)).operation
-
     def _is_left(self, instance: Instance) -> bool:
         found = self._patiently(lambda: instances.find(self._services.store, instance.id))
         return found is not None and not leftovers.is_gone(found)
 
     def _carry_out(self, operation: OperationRecord) -> OperationRecord:
-        with _display(lines=self._lines) as display:
+        with display_for(lines=self._lines) as display:
             display.show(shown(operation))
             return self._foreground.carry_out(operation, lambda found: display.show(shown(found)))
 
@@ -251,7 +218,7 @@ class OneShot:
         return f"toygres deploy --remove --name {self._name}{namespace}"
 
     def _caller(self) -> Caller:
-        return Caller(actor=leftovers.actor(self._foreground.worker_id), request_id=ids.shown("req", ids.new()))
+        return caller(self._foreground)
 
 
 def _tell(trouble: ToygresError) -> None:
@@ -292,16 +259,6 @@ def _connect(settings: Settings, *, alone: bool) -> Services:
         own = "A home of its own (TOYGRES_HOME) has a metadata DB of its own."
         remedy = f"Remove what was kept there (--remove). {wrong.remedy} {own}"
         raise Misconfigured(wrong.message, remedy) from None
-
-
-def _display(*, lines: bool) -> Display:
-    """A drawing on a terminal, else a line for each change."""
-    if lines or not sys.stderr.isatty():
-        return LineDisplay()
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    return LineDisplay() if console.is_dumb_terminal else LiveDisplay(console)
 
 
 def _uri(endpoint: Endpoint, database_name: str, kept: Credentials, *, show_password: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -94,6 +95,16 @@ class LiveDisplay(Display):
         if self._operation is None:
             return ""
         return drawing(self._operation, time.monotonic() - self._began, ascii_only=self._ascii_only)
+
+
+def display_for(*, lines: bool) -> Display:
+    """A drawing on a terminal, else a line for each change."""
+    if lines or not sys.stderr.isatty():
+        return LineDisplay()
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return LineDisplay() if console.is_dumb_terminal else LiveDisplay(console)
 
 
 def drawing(operation: Json, elapsed_seconds: float, *, ascii_only: bool) -> Group:

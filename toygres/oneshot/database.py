@@ -25,7 +25,7 @@ from toygres.platforms.local import place
 from toygres.processes import child, disk, keys, outside, running
 from toygres.processes.control_plane import end_leftovers
 from toygres.processes.lock import only_up
-from toygres.processes.metadata import Metadata
+from toygres.processes.metadata import Metadata, find_data
 from toygres.processes.supervisor import NotStarted
 from toygres.store import schema
 from toygres.store.session import Store
@@ -51,7 +51,7 @@ def database(
     """
     home.make()
     disk.require_room(home)
-    _forget_dead_up(home)
+    forget_dead_up(home)
     found = running.find(home)
     settings = load(**overrides)
     if found is None:
@@ -63,6 +63,16 @@ def database(
         _migrate(url, say)
         yield Database(settings, None)
         return
+    outside.note_platforms(home, settings, fresh=find_data(home) is None)
+    with run(home, own, settings, say, interrupted) as held:
+        yield held
+
+
+@contextmanager
+def run(
+    home: Home, own: Metadata, settings: Settings, say: Callable[[str], None], interrupted: Callable[[], bool]
+) -> Iterator[Database]:
+    """The home's own metadata DB, answering and migrated in this block. Raises as `database` does."""
     embedded = Embedded(home, own)
     try:
         embedded.start(interrupted)
@@ -205,7 +215,7 @@ class Embedded:
         return process
 
 
-def _forget_dead_up(home: Home) -> None:
+def forget_dead_up(home: Home) -> None:
     """Forget the addresses of an `up` that was killed, and end what it left, as the next `up` would."""
     found = running.find(home)
     if found is not None and not found.lives:

@@ -18,7 +18,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
     "": (
         *("token", "secret-keys", "flowerconfig.py"),
         *("running.json", "resume.json", "place.json", "metadata-place.json", "outside.json"),
-        *("up.lock", "place.lock", "template.lock", "binaries.lock", "spares.lock"),
+        *("up.lock", "place.lock", "template.lock", "binaries.lock", "outside.lock"),
         *("spares.lock", "servers.lock", "secret-keys.lock"),
         *("beat-schedule", "beat-schedule.bak", "beat-schedule.dat", "beat-schedule.db", "beat-schedule.dir"),
         *("logs", "broker", "credentials", "fences", "servers", "metadata"),

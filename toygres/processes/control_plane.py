@@ -22,7 +22,7 @@ from toygres.platforms.local.exposure import require_told
 from toygres.processes import child, disk, flower, keys, leftovers, outside, ports, running
 from toygres.processes.broker import Broker
 from toygres.processes.child import Command
-from toygres.processes.metadata import Metadata
+from toygres.processes.metadata import Metadata, find_data
 from toygres.processes.readiness import Readiness
 from toygres.processes.servers import Servers
 from toygres.processes.supervisor import NotStarted, Supervisor
@@ -118,6 +118,7 @@ class ControlPlane:
         if self._settings.database_url is None:
             where = place.find(self._home, place.Tenant.METADATA)
             self._stores["metadata"] = metadata = Metadata(self._home, where)
+            outside.note_platforms(self._home, self._settings, fresh=find_data(self._home) is None)
             self._settings = self._settings.model_copy(update={"database_url": SecretStr(metadata.url)})
         if self._settings.redis_url is None:
             self._stores["broker"] = broker = Broker(self._home)

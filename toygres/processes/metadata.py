@@ -20,9 +20,9 @@ import psutil
 
 from toygres.errors import Misconfigured
 from toygres.home import Home
-from toygres.platforms.local import binaries, commands
+from toygres.platforms.local import binaries, commands, removal
 from toygres.platforms.local.place import Place
-from toygres.processes import identity, leftovers
+from toygres.processes import identity, leftovers, outside
 from toygres.processes.child import Command
 from toygres.processes.table import row
 
@@ -180,6 +180,18 @@ class Metadata:
             return set(process.uids()) == {self.place.owner} and named == [data] and process.cwd() == str(data)
         except (psutil.Error, OSError):
             return False
+
+
+def find_data(home: Home) -> Path | None:
+    """The data folder of the home's own metadata DB, whosever it is; None when none was made. Makes nothing."""
+    found = removal.find(home)
+    folders = [*found.inside, *(folder for folder in found.outside if removal.is_ours(folder, home))]
+    return next((data for folder in folders if ((data := folder / "metadata") / "PG_VERSION").exists()), None)
+
+
+def may_know_elsewhere(home: Home) -> bool:
+    """Whether the home's own metadata DB may know instances on other platforms; asks nobody, and makes nothing."""
+    return outside.platforms(home) != frozenset() and find_data(home) is not None
 
 
 def _sync(folder: Path) -> None:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from toygres.config import Settings
 from toygres.home import Home, write_private
+from toygres.platforms.local.locks import locked
 
 BROKER = "broker_folder"
 DATABASE = "database"
 REDIS = "redis"
 REDIS_PREFIX = "redis_prefix"
+PLATFORMS = "platforms"
+KUBECONFIG = "KUBECONFIG"
+# Without these settings, which are often variables of one terminal, nobody finds the cluster again.
+WAY = ("kube_context", "kube_namespace")
+_LOCK_SECONDS = 30.0
 
 
 def read(home: Home) -> dict[str, str]:
@@ -26,9 +36,28 @@ def read(home: Home) -> dict[str, str]:
 
 def note(home: Home, **more: str) -> None:
     """Write down more of it."""
-    before = read(home)
-    if before != (after := {**before, **more}):
-        write_private(home.outside, json.dumps(after, indent=1))
+    with _locked(home):
+        _write(home, more)
+
+
+def note_platforms(home: Home, settings: Settings, *, fresh: bool) -> None:
+    """Write down on which platforms, beside this machine, the home's own metadata DB may know instances.
+
+    `fresh` says that there is no such DB yet: one that older versions made may know instances that no note tells of.
+    """
+    names = {name for name in (*settings.platforms, settings.platform) if name != "local"}
+    # An `up` and a `deploy` may begin at once: neither may lose what the other wrote.
+    with _locked(home):
+        before = platforms(home)
+        if before is not None or names or fresh:
+            noted = ",".join(sorted({*(before or ()), *names}))
+            _write(home, {PLATFORMS: noted, **(_way(settings) if names else {})})
+
+
+def platforms(home: Home) -> frozenset[str] | None:
+    """What `note_platforms` wrote down; None when that was never done."""
+    noted = read(home).get(PLATFORMS)
+    return None if noted is None else frozenset(filter(None, noted.split(",")))
 
 
 def broker_folder(home: Home) -> Path:
@@ -44,3 +73,18 @@ def without_secrets(url: str) -> str:
     """Which server and database `url` names, and nothing that a password could be in."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _locked(home: Home) -> AbstractContextManager[object]:
+    return locked(home.path / "outside.lock", _LOCK_SECONDS)
+
+
+def _write(home: Home, more: Mapping[str, str]) -> None:
+    before = read(home)
+    if before != (after := {**before, **more}):
+        write_private(home.outside, json.dumps(after, indent=1))
+
+
+def _way(settings: Settings) -> dict[str, str]:
+    paths = [os.path.abspath(part) for part in os.environ.get(KUBECONFIG, "").split(os.pathsep) if part]  # noqa: PTH100
+    return {KUBECONFIG: os.pathsep.join(paths), **{name: getattr(settings, name) or "" for name in WAY}}

@@ -40,6 +40,11 @@ def count_instances(home: Home) -> int:
     return sum(servers.count_data(home, folder) for folder in _folders(home, found))
 
 
+def stop_up(home: Home, say: Callable[[str], None]) -> None:
+    """Stop the home's `up`, if one runs. Raises Conflict when it can't be stopped."""
+    _Removal(home, say).stop_up()
+
+
 def destroy(home: Home, say: Callable[[str], None]) -> bool:
     """Stop and remove everything, a line to `say` for each thing; whether all of it is gone.
 

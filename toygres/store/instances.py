@@ -57,6 +57,13 @@ _WITH_SERVERS = f"""
 SELECT {COLUMNS} FROM toygres.instances i
 WHERE i.platform = %(platform)s AND i.state IN ('creating', 'ready') ORDER BY i.id
 """
+# Of a name that is given back nothing is left, unless something goes on with it again.
+_LEFT_ELSEWHERE = f"""
+SELECT {COLUMNS} FROM toygres.instances i
+WHERE i.platform <> 'local' AND (i.released_at IS NULL OR EXISTS (
+    SELECT FROM toygres.operations o WHERE o.instance_id = i.id AND o.ended_at IS NULL))
+ORDER BY i.platform, i.id
+"""
 _PAGE = f"""
 SELECT {COLUMNS} FROM toygres.instances i
 WHERE i.project = %(project)s AND (CAST(%(state)s AS text) IS NULL AND i.state <> 'deleted' OR i.state = %(state)s)
@@ -165,6 +172,11 @@ def find(store: Store, instance_id: UUID) -> Instance | None:
 def with_servers(store: Store, platform: str) -> list[Instance]:
     """The instances of a platform, of whichever project, whose server runs or is being made; the oldest first."""
     return [from_row(row) for row in store.all(_WITH_SERVERS, platform=platform)]
+
+
+def left_elsewhere(store: Store) -> list[Instance]:
+    """The instances, of whichever project, that have something on other platforms than this machine; by platform."""
+    return [from_row(row) for row in store.all(_LEFT_ELSEWHERE)]
 
 
 def list_page(store: Store, project: str, limit: int, cursor: str | None, state: str | None = None) -> Page[Instance]:

@@ -72,9 +72,10 @@ class KubernetesPlatform(Sight):
         return offers.capabilities(self._settings)
 
     def check(self) -> None:
-        """Return when the API server answers. Raises Unavailable."""
+        """Return when the API server answers, and is that of the cluster that was expected. Raises Unavailable."""
         try:
             self._cluster.version()
+            self._require_same_place()
         except Refused as refused:
             raise Unavailable(refused.cause.message, refused.cause.remedy) from refused
 

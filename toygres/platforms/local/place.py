@@ -111,6 +111,13 @@ def find(home: Home, tenant: Tenant = Tenant.INSTANCES) -> Place:
     return place
 
 
+def known(home: Home, tenant: Tenant) -> Place | None:
+    """The tenant's place, if it was made for us who run this. Makes nothing. Raises Misconfigured."""
+    tenant = tenant if os.geteuid() == 0 else Tenant.INSTANCES
+    record = _read(home, tenant)
+    return _place(home, tenant, _server_user(tenant), record) if record.get("made") else None
+
+
 def forget(home: Home) -> None:
     """Delete the home's places with all data in them; absent is fine. Servers must have ended before."""
     if not home.path.is_dir():
