@@ -29,6 +29,7 @@ WATCHED = (
 )
 
 _JUDGE_AGAIN_SECONDS = 10.0
+_MOVING = frozenset({ServerPhase.STARTING, ServerPhase.STOPPING})
 
 
 def look(cluster: Cluster, namespace: str, instance_id: UUID, exits: Exits | None = None) -> Seen:
@@ -135,8 +136,8 @@ class Observation:
         """Some causes are told by how long nothing happens, which no watch tells of; nobody is asked for them."""
         while not ended.wait(_JUDGE_AGAIN_SECONDS):
             with self._lock:
-                starting = [each for each, status in self._told.items() if status.phase is ServerPhase.STARTING]
-            self._tell(starting)
+                moving = [each for each, status in self._told.items() if status.phase in _MOVING]
+            self._tell(moving)
 
 
 def _wanted(resource: Resource, namespace: str) -> Wanted:

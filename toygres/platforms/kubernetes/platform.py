@@ -143,7 +143,12 @@ class KubernetesPlatform(Sight):
     def remove_server(self, target: Target) -> str:
         """Remove the StatefulSet. Raises NotYet until its pod is gone."""
         names = Names.of(target.instance)
-        return self._remove(target, resources.STATEFUL_SETS, (names.stateful_set,), and_gone=(resources.PODS,))
+        try:
+            return self._remove(target, resources.STATEFUL_SETS, (names.stateful_set,), and_gone=(resources.PODS,))
+        except NotYet as going:
+            # What keeps a pod for long is worth more than that it is there.
+            cause = self.observe(target.instance).cause
+            raise NotYet(cause if cause and cause.code is CauseCode.POD_STUCK else going.cause) from None
 
     def apply_service(self, target: Target) -> Endpoint:
         """Make the Service; the address is its load balancer's if that has one already, else its own in the cluster."""

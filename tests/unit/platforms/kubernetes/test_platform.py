@@ -18,6 +18,7 @@ from toygres.domain.instance import ServiceType
 from toygres.domain.operation import NotYet
 from toygres.errors import CauseCode, Conflict, Refused
 from toygres.platforms.kubernetes import certificates
+from toygres.platforms.kubernetes.causes import stateful_set
 from toygres.platforms.kubernetes.client import Cluster
 from toygres.platforms.kubernetes.platform import KubernetesPlatform
 from toygres.provisioning import require_project
@@ -80,6 +81,23 @@ def test_a_server_that_was_made_too_late_keeps_no_volume_claim(cluster: FakeClus
     subject.take(subject.platform.remove_storage)
     subject.take(subject.platform.remove_credentials)
     assert subject.objects == []
+
+
+def test_a_pod_that_does_not_end_is_told_with_its_node(
+    cluster: FakeCluster, subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject.make()
+    assert cluster.wait(lambda: any(pod["spec"].get("nodeName") for pod in cluster.list("pods", "toygres")))
+    cluster.controllers.kubelet.lose_node()
+    with pytest.raises(NotYet) as going:
+        subject.platform.remove_server(subject.target)
+    assert going.value.cause.code is CauseCode.STOPPING
+    monkeypatch.setattr(stateful_set, "_STUCK_SECONDS", -1.0)
+    with pytest.raises(NotYet) as stuck:
+        subject.platform.remove_server(subject.target)
+    assert stuck.value.cause.code is CauseCode.POD_STUCK
+    assert cluster.list("pods", "toygres")[0]["spec"]["nodeName"] in stuck.value.cause.remedy
+    cluster.controllers.kubelet.recover_node()
 
 
 def test_what_was_found_is_discarded_and_nothing_that_came_later(subject: Subject, make_subject: MakeSubject) -> None:
