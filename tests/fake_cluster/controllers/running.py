@@ -160,11 +160,15 @@ def _never_ready(life: Life) -> Steps:
 
 
 def _watched(life: Life) -> Steps:
-    """What the server really does decides; looked at in real time, whatever the pace."""
+    """What the server really does decides, no sooner than recorded; looked at in real time, whatever the pace."""
+    soonest = life.cluster.clock.seconds() + _START_SECONDS
     while life.outcome is None and life.server is not None:
         gone = life.server.ended()
         if gone is not None:
             life.outcome = (gone[0], "Error" if gone[0] else "Completed", gone[1])
+        elif life.server.accepts() and (early := soonest - life.cluster.clock.seconds()) > 0:
+            # Its data directory was copied, where a real one is made; and a probe comes once a second.
+            yield early
         elif life.server.accepts():
             life.edit(lambda pod: _now_ready(life, pod))
             return

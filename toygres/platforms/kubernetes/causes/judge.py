@@ -47,7 +47,10 @@ def judge(seen: Seen, now: datetime, scrub: Scrub = scrubbed) -> ServerStatus:
     PostgreSQL's last words may hold some, so whoever knows the instance's passwords hands in one that knows them.
     """
     status = _status(seen, now)
-    return status if status.cause is None else replace(status, cause=clean(status.cause, scrub))
+    # How far it has come is told in words of ours alone.
+    if status.cause is None or status.cause.code is CauseCode.STARTING:
+        return status
+    return replace(status, cause=clean(status.cause, scrub))
 
 
 def refine(status: ServerStatus, log: Callable[[], str], scrub: Scrub = scrubbed) -> ServerStatus:
