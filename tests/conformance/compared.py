@@ -16,7 +16,10 @@ _BY_KIND: dict[str, tuple[str, ...]] = {
     "ConfigMap": ("data",),
     "PersistentVolumeClaim": ("spec", "status"),
     "Service": ("spec", "status"),
-    "StatefulSet": ("spec", "status.replicas", "status.readyReplicas", "status.observedGeneration"),
+    "StatefulSet": (
+        *("spec", "status.replicas", "status.readyReplicas"),
+        *("status.observedGeneration", "status.updateRevision"),
+    ),
     "Pod": (
         *("metadata.ownerReferences", "spec.nodeName", "spec.securityContext"),
         *("status.phase", "status.reason", "status.conditions", "status.containerStatuses", "status.podIP"),
@@ -30,8 +33,10 @@ _BY_KIND: dict[str, tuple[str, ...]] = {
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ADDRESS = re.compile(r"\b\d+\.\d+\.\d+\.\d+\b")
 _VERSION = re.compile(r"\(\d+\)")
+# What a StatefulSet's revision ends with, which is a hash of its template.
+_REVISION = re.compile(r"-[a-z0-9]{8,10}$")
 # Of a container's status; what is left out is for people who debug a kubelet.
-_UNREAD = {"allocatedResources", "resources", "volumeMounts", "image", "imageID"}
+_UNREAD = {"allocatedResources", "resources", "volumeMounts", "imageID"}
 
 
 def read(body: Any) -> Any:
@@ -69,6 +74,8 @@ def _made_equal(key: str, value: Any) -> Any:
         return value
     if key in _GENERATED_WITHIN:
         return "generated"
+    if key == "status.updateRevision":
+        return _REVISION.sub("-revision", value)
     for form, name in ((_UUID, "uid"), (_ADDRESS, "address"), (_VERSION, "(version)")):
         value = form.sub(name, value)
     return value
