@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from stub_api import Asked, Reply, StubApi
 
 from toygres.errors import CauseCode, Misconfigured, Refused, Unavailable
+from toygres.home import Home
 from toygres.platforms.kubernetes import access
 from toygres.platforms.kubernetes.client import Cluster, Request, ensure_namespace
 
@@ -45,6 +49,21 @@ def test_importing_us_never_loads_the_client_library() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == ""
+
+
+def test_no_process_of_ours_loads_the_client_library_before_it_talks_to_a_cluster(home: Home, tmp_path: Path) -> None:
+    script = (
+        "import sys, worker.app, worker.beat, worker.flower, worker.monitor, worker.runtime, worker.tasks, web.app\n"
+        "from toygres.config import settings\n"
+        "from toygres.platforms import registry\n"
+        "assert [each.kind for each in registry.build(settings()).values()] == ['kubernetes']\n"
+        "print(*(name for name in sys.modules if name.split('.')[0] in ('kubernetes', 'websocket')))"
+    )
+    variables = {"TOYGRES_HOME": str(home.path), "TOYGRES_PLATFORM": "kubernetes", "TOYGRES_PLATFORMS": "kubernetes"}
+    ran = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, **variables}, capture_output=True, text=True, check=False
+    )
+    assert (ran.stdout.strip(), ran.stderr) == ("", "")
 
 
 def test_it_tells_server_and_context_without_asking_anybody(api: StubApi) -> None:
@@ -94,6 +113,58 @@ def test_a_pod_takes_its_own_service_account(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
     with pytest.raises(Misconfigured, match="This pod's service account can't be used"):
         Cluster().describe()
+
+
+@pytest.fixture
+def token_in_pod(safe_api: StubApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The file of this pod's token, in a pod of the stub's cluster."""
+    from kubernetes.config import incluster_config
+
+    assert safe_api.authority is not None
+    token, authority = tmp_path / "token", tmp_path / "ca.crt"
+    token.write_text("token-of-the-pod")
+    authority.write_bytes(safe_api.authority.read_bytes())
+    where = urlsplit(safe_api.url)
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(token))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(where.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(where.port))
+    return token
+
+
+def test_in_a_pod_its_service_account_is_who_calls(safe_api: StubApi, token_in_pod: Path) -> None:
+    safe_api.does(_answers(200, {"metadata": {"uid": "u-1"}}))
+    cluster = Cluster()
+    assert str(cluster.describe()) == f"{safe_api.url} (the pod's service account)"
+    assert cluster.identity("ns") == "u-1"
+    assert [_bearer(asked.headers) for asked in safe_api.asked] == ["token-of-the-pod"]
+    url, headers, _ = cluster.handshake("/api/v1/namespaces/ns/pods/demo-0/portforward")
+    assert url.startswith(safe_api.url)
+    assert _bearer(headers) == "token-of-the-pod"
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    """The token; the scheme before it may be written in any case."""
+    scheme, _, token = headers["authorization"].partition(" ")
+    assert scheme.lower() == "bearer"
+    return token
+
+
+def test_a_pods_token_that_was_replaced_is_read_again(safe_api: StubApi, token_in_pod: Path) -> None:
+    def guarded(asked: Asked, reply: Reply) -> None:
+        if _bearer(asked.headers) == "token-2":
+            reply.json(200, {})
+        else:
+            reply.refuse(401, "Unauthorized", "Unauthorized")
+
+    safe_api.does(guarded)
+    cluster = Cluster()
+    cluster.describe()
+    token_in_pod.write_text("token-2")
+    assert cluster.send(GET).fine
+    assert len(safe_api.asked) == 2
 
 
 def test_the_version_is_read_by_its_digits(api: StubApi, cluster: Cluster) -> None:

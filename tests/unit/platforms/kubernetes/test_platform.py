@@ -229,3 +229,24 @@ def test_a_load_balancers_address_is_awaited_and_the_certificate_holds_for_it(
     assert not balanced.platform.certificate_is_old(replace(balanced.instance, endpoint=found))
     moved = replace(balanced.instance, endpoint=replace(found, host="192.0.2.8"))
     assert balanced.platform.certificate_is_old(moved)
+
+
+def _policies(cluster: FakeCluster) -> list[str]:
+    return [each["metadata"]["name"] for each in cluster.list("networkpolicies.networking.k8s.io", "toygres")]
+
+
+def test_without_network_policies_none_is_made_and_the_one_there_is_goes_at_the_next_start(tmp_path: Path) -> None:
+    with FakeCluster() as cluster:
+        known = Cluster(kubeconfig=str(cluster.kubeconfig(tmp_path / "kubeconfig")))
+        with_them, without = (
+            KubernetesPlatform("kubernetes", load(home=tmp_path / "home", kube_network_policy=wanted), known)
+            for wanted in (True, False)
+        )
+        with subjects(without) as make:
+            subject = make()
+            subject.make()
+            assert _policies(cluster) == []
+            replace(subject, platform=with_them).platform.apply_server(subject.target)
+            assert _policies(cluster) == [subject.instance.name]
+            without.apply_server(subject.target)
+            assert _policies(cluster) == []

@@ -6,6 +6,8 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,8 +16,10 @@ from making import Subject, subjects
 from making_cluster import cluster_platform
 
 from toygres import postgres
-from toygres.domain.instance import Login, Way
+from toygres.domain.instance import Endpoint, Login, ServiceType, Way
 from toygres.errors import CauseCode
+from toygres.platforms.kubernetes.names import hosts
+from toygres.platforms.protocol import ServerPhase
 
 WRONG = Login(user="postgres", password="a wrong password")
 
@@ -72,9 +76,67 @@ def test_a_greeting_finds_the_server_out_and_leaves_no_line_in_its_log() -> None
         assert subject.platform.evidence(subject.instance) == before
 
 
+@contextmanager
+def _resolving(**addresses: str) -> Iterator[None]:
+    """What the cluster's DNS does: this process knows these names."""
+    look_up = socket.getaddrinfo
+
+    def known(host: str, *arguments: Any, **more: Any) -> Any:
+        return look_up(addresses.get(host, host), *arguments, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", known)
+        yield
+
+
+def _service(fake: FakeCluster, subject: Subject) -> dict[str, Any]:
+    found = fake.get("services", "toygres", subject.instance.name)
+    assert found is not None
+    return found
+
+
+def test_where_its_name_is_known_a_login_goes_through_its_service() -> None:
+    with _up(services_answer=True) as (fake, subject):
+        names = hosts(subject.instance.name, "toygres")
+        with _resolving(**{names[-1]: _service(fake, subject)["spec"]["clusterIP"]}), _way(subject) as way:
+            assert (way.endpoint.host, way.address) == (names[-1], None)
+            assert (way.told, way.unproved) == ("through its Service", "")
+            assert postgres.test_connection(way, "postgres", subject.credentials.user) is None
+            assert postgres.check_health(way, "postgres", subject.credentials.monitor) is None
+        with _way(subject) as way:
+            assert way.told == "at its pod's address"
+
+
+def test_a_balanced_login_goes_through_the_load_balancer() -> None:
+    with (
+        cluster_platform({"services_answer": True}, kube_load_balancers=True) as (fake, platform),
+        subjects(platform) as make,
+    ):
+        subject = make()
+        balanced = {"service_type": ServiceType.LOAD_BALANCER, "allowed_cidrs": ("10.0.0.0/8",)}
+        subject.instance = replace(subject.instance, spec=replace(subject.instance.spec, **balanced))
+        subject.bring_up()
+        subject.take(lambda target: _publish(subject, platform.await_address(target)))
+        # The server must show the certificate that holds for this address.
+        platform.stop_server(subject.target)
+        subject.until(ServerPhase.STOPPED)
+        platform.apply_server(subject.target)
+        subject.until(ServerPhase.UP)
+        with _way(subject) as way:
+            assert way.endpoint.host == _service(fake, subject)["status"]["loadBalancer"]["ingress"][0]["ip"]
+            assert (way.told, way.unproved) == ("through its load balancer", "")
+            assert postgres.test_connection(way, "postgres", subject.credentials.user) is None
+        with platform.reach(subject.instance, inside=True) as inside:
+            assert inside is not None
+            assert inside.told == "at its pod's address"
+
+
+def _publish(subject: Subject, endpoint: Endpoint) -> None:
+    subject.instance = replace(subject.instance, endpoint=endpoint)
+
+
 def test_the_servers_certificate_must_be_signed_by_the_projects_authority() -> None:
     with _up() as (_, one), _way(one) as way:
-        from dataclasses import replace
         from datetime import UTC, datetime
 
         from toygres.platforms.kubernetes import certificates
