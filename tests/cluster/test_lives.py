@@ -57,7 +57,9 @@ def test_a_storage_class_that_isnt_there_is_named(place: Place) -> None:
 
 def test_a_registry_that_isnt_there_is_shown_and_the_create_can_be_given_up(place: Place) -> None:
     operation = place.ask("no-image", version="14")
-    place.waits(operation, CauseCode.REGISTRY_UNREACHABLE)
+    cause = place.waits(operation, CauseCode.REGISTRY_UNREACHABLE)
+    assert "registry.invalid/toygres/none:1" in cause.message
+    assert cause.evidence
     place.gone("no-image")
 
 
@@ -72,7 +74,8 @@ def test_a_quota_is_waited_for(place: Place) -> None:
     place.make(QUOTAS, "small", spec={"hard": {"requests.memory": "1Mi"}})
     try:
         operation = place.ask("too-much")
-        place.waits(operation, CauseCode.QUOTA_EXCEEDED)
+        cause = place.waits(operation, CauseCode.QUOTA_EXCEEDED)
+        assert "requests.memory=1Mi" in cause.message
     finally:
         place.take_away(QUOTAS, "small")
     assert place.ended(operation.id).state is OperationState.SUCCEEDED
@@ -83,7 +86,8 @@ def test_a_limit_range_that_forbids_the_pod_ends_the_create(place: Place) -> Non
     limit = {"type": "Container", "max": {"memory": "1Mi"}, "default": {"memory": "1Mi"}}
     place.make(LIMITS, "limits", spec={"limits": [limit]})
     try:
-        place.fails(place.ask("above"), CauseCode.LIMIT_RANGE)
+        cause = place.fails(place.ask("above"), CauseCode.LIMIT_RANGE)
+        assert "maximum memory usage per Container is 1Mi" in cause.message
     finally:
         place.take_away(LIMITS, "limits")
 

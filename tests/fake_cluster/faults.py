@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -32,7 +33,7 @@ class Faults:
     """The rules in force.
 
     `retry_after` is what a 429 and a 503 say (seconds); `hang` how long a hanging call takes (seconds); `latency` what
-    every answer takes besides (seconds). While `down`, every connection is cut.
+    every answer takes besides (seconds). While `down`, every connection is cut. `met` counts those that failed.
     """
 
     seed: int = 1
@@ -41,6 +42,7 @@ class Faults:
     latency: float = 0.0
     down: bool = False
     rules: list[Fault] = field(default_factory=list)
+    met: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)  # noqa: S311
@@ -71,5 +73,7 @@ class Faults:
             if rule.meets(verb, resource) and self._random.random() < rule.share:
                 if rule.times is not None:
                     rule.times -= 1
-                return self._random.choice(list(rule.kinds))
+                kind = self._random.choice(list(rule.kinds))
+                self.met[kind] += 1
+                return kind
         return ""

@@ -84,7 +84,9 @@ def test_a_storage_class_that_isnt_there_is_named(plane: Plane) -> None:
 
 def test_a_cluster_without_a_default_storage_class_is_told(plane: Plane) -> None:
     with changed(plane, "storageclasses.storage.k8s.io", "", "standard", lambda found: found.pop("annotations")):
-        plane.fails(plane.ask("no-default"), Cause.STORAGE_CLASS_UNSET)
+        cause = plane.fails(plane.ask("no-default"), Cause.STORAGE_CLASS_UNSET)
+    assert "no storage class is set" in "\n".join(cause.evidence)
+    assert "default" in cause.message + cause.remedy
 
 
 def test_a_secret_that_somebody_took_away_is_waited_for(plane: Plane) -> None:
@@ -121,7 +123,8 @@ def test_a_quota_is_waited_for(plane: Plane) -> None:
 def test_a_limit_range_that_forbids_the_pod_ends_the_create(plane: Plane) -> None:
     plane.cluster.scenarios.limits(NAMESPACE, most={"memory": "1Mi"})
     try:
-        plane.fails(plane.ask("too-big"), Cause.LIMIT_RANGE)
+        cause = plane.fails(plane.ask("too-big"), Cause.LIMIT_RANGE)
+        assert "maximum memory usage per Container is 1Mi" in cause.message
     finally:
         plane.take_away("limitranges", "limits")
 
@@ -140,12 +143,16 @@ def test_a_pod_that_is_refused_ends_the_create(plane: Plane, code: CauseCode, wo
 
     plane.cluster.policies.append(refuse)
     try:
-        plane.fails(plane.ask(f"refused-{code.value.lower()}"), code)
+        cause = plane.fails(plane.ask(f"refused-{code.value.lower()}"), code)
+        assert words.rpartition(": ")[2].rstrip(")") in cause.message
+        assert any(words in line for line in cause.evidence), cause.evidence
     finally:
         plane.cluster.policies.remove(refuse)
 
 
-@pytest.mark.parametrize("resource", ["configmaps", "secrets", "persistentvolumeclaims", "statefulsets", "services"])
+@pytest.mark.parametrize(
+    "resource", ["configmaps", "secrets", "persistentvolumeclaims", "statefulsets", "services", "networkpolicies"]
+)
 def test_a_right_that_is_missing_is_named_and_nothing_is_left(plane: Plane, resource: str) -> None:
     with plane.without_right_to_create(resource):
         cause = plane.fails(plane.ask(f"no-{resource}"), Cause.FORBIDDEN)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import pytest
 from making_plane import KINDS, Plane
@@ -19,31 +21,43 @@ MANY = 16
 WORKERS = 4
 _CUT_SECONDS = 1.0
 _KILL_SECONDS = 3.0
+_FAULTS = ("500", "503", "429", "reset", "lost")
+
+
+@dataclass
+class Fire:
+    """What it did so far."""
+
+    cut: int = 0
+    killed: list[int] = field(default_factory=list)
 
 
 @contextmanager
-def under_fire(plane: Plane) -> Iterator[None]:
+def under_fire(plane: Plane) -> Iterator[Fire]:
     """From now on, until the block ends."""
     plane.cluster.faults.retry_after = 0.2
-    plane.cluster.faults.fail("500", "503", "429", "reset", "lost", share=0.3)
-    over = threading.Event()
+    plane.cluster.faults.fail(*_FAULTS, share=0.3)
+    over, fire = threading.Event(), Fire()
 
     def cut() -> None:
         while not over.wait(_CUT_SECONDS):
-            plane.cluster.cut_watches()
+            fire.cut += plane.cluster.cut_watches()
 
     def kill() -> None:
         for victim in plane.workers[:-1]:
             if over.wait(_KILL_SECONDS):
                 return
+            assert victim.poll() is None
             victim.kill()
-            victim.wait()
+            fire.killed.append(victim.wait())
 
-    threads = [threading.Thread(target=cut), threading.Thread(target=kill)]
+    _, killing = threads = [threading.Thread(target=cut), threading.Thread(target=kill)]
     for thread in threads:
         thread.start()
     try:
-        yield
+        yield fire
+        # However soon all has ended: the last of them dies under fire, too.
+        killing.join()
     finally:
         over.set()
         for thread in threads:
@@ -59,13 +73,16 @@ def plane(shared_plane: Plane) -> Plane:
 
 def test_all_that_is_ordered_under_fire_ends_and_nothing_is_made_twice_or_left(plane: Plane) -> None:
     names = [f"fire{number}" for number in range(MANY)]
-    with under_fire(plane):
+    with under_fire(plane) as fire:
         creates = [plane.ask(name) for name in names]
         # The first of them are deleted in the middle of their create.
         deletes = [plane.requested(request_delete, name) for name in names[:2]]
         succeeded(plane, creates[2:])
         deletes += [plane.requested(request_delete, name) for name in names[2 : MANY // 2]]
         succeeded(plane, deletes)
+    assert set(plane.cluster.faults.met) == set(_FAULTS)
+    assert fire.cut > 0
+    assert fire.killed == [-signal.SIGKILL] * (WORKERS - 1)
     assert plane.made_twice() == []
     for name in names[MANY // 2 :]:
         assert plane.now_named(name).state is InstanceState.READY

@@ -13,33 +13,41 @@ from making_plane import Plane
 from toygres.domain.operation import OperationState
 from toygres.domain.records import OperationRecord
 from toygres.errors import CauseCode
+from toygres.platforms.kubernetes.observing import WATCHED
 from toygres.provisioning import request_delete, request_restart, request_stop
+
+KINDS = ("500", "503", "429", "reset", "lost")
 
 
 @contextmanager
 def share_of_calls_fails(plane: Plane) -> Iterator[None]:
     """A third of them, in each way in which an API server fails."""
+    before = plane.cluster.faults.met.copy()
     plane.cluster.faults.retry_after = 0.2
-    plane.cluster.faults.fail("500", "503", "429", "reset", "lost", share=0.3)
+    plane.cluster.faults.fail(*KINDS, share=0.3)
     try:
         yield
     finally:
         plane.cluster.faults.stop()
+    assert set(plane.cluster.faults.met - before) == set(KINDS)
 
 
 @contextmanager
 def watches_break(plane: Plane) -> Iterator[None]:
     """All of them, whenever a pod changes."""
+    many: list[int] = []
 
     def cut(change: Any) -> None:
         if change.resource == "pods":
-            plane.cluster.cut_watches()
+            many.append(plane.cluster.cut_watches())
 
     plane.cluster.store.listeners.append(cut)
     try:
         yield
     finally:
         plane.cluster.store.listeners.remove(cut)
+    # Of each kind that is watched at least once.
+    assert sum(many) >= len(WATCHED), many
 
 
 @contextmanager

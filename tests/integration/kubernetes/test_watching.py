@@ -66,7 +66,7 @@ def test_a_server_that_is_ready_is_heard_of_soon(plane: Plane) -> None:
             became_ready.setdefault(change.object["metadata"]["name"], time.time())
 
     plane.cluster.store.listeners.append(note)
-    looked, went_on = [], []
+    went_on = []
     for number in range(9):
         found = plane.ready(f"soon{number}")
         ready = became_ready[f"{found.name}-0"]
@@ -75,7 +75,6 @@ def test_a_server_that_is_ready_is_heard_of_soon(plane: Plane) -> None:
             for event in events.after(plane.services.store, "default", limit=10_000, instance=found.id)
             if event.kind == "step_claimed" and event.at.timestamp() >= ready
         ]
-        looked.append(next((seconds for step, seconds in claims if step == "await_server"), 0.0))
         went_on.append(next(seconds for step, seconds in claims if step == "verify_login"))
         plane.gone(found.name)
     plane.cluster.store.listeners.remove(note)
