@@ -5,6 +5,8 @@ ODD_PLATFORM    `memory`: the platform has no servers, all of them are up, and n
 ODD_UNKNOWN     a step that this worker, an older one, doesn't know
 ODD_DEAF        seconds after which it minds that it takes nothing
 ODD_SECONDS     how long each step takes
+ODD_IMPATIENT   seconds after which it gives up a call to Kubernetes, and judges by what hasn't happened: it judges
+                again after a tenth of that, and at each look whether a certificate is about to end
 """
 
 from __future__ import annotations
@@ -21,8 +23,11 @@ from celery.worker.control import control_command
 from doubles import MemoryPlatform
 from driving import without_login
 
+from toygres.platforms.kubernetes import observing, watching
+from toygres.platforms.kubernetes.causes import readiness, volume_claim
+from toygres.platforms.kubernetes.client import Cluster
 from toygres.platforms.protocol import ServerPhase, ServerStatus
-from worker import selfcheck
+from worker import keeper, selfcheck
 from worker.app import celery
 from worker.runtime import runtime
 
@@ -59,7 +64,16 @@ def be_odd(**_: Any) -> None:
         steps = without_login(steps)
     here.engine.steps = {name: _gated(name, step) for name, step in steps.items()}
     celery.tasks.pop(os.environ.get("ODD_UNKNOWN", ""), None)
+    if patience := os.environ.get("ODD_IMPATIENT"):
+        _be_impatient(float(patience))
     selfcheck.NEGLECTED_SECONDS = float(os.environ.get("ODD_DEAF", selfcheck.NEGLECTED_SECONDS))
+
+
+def _be_impatient(seconds: float) -> None:
+    readiness._PATIENCE_SECONDS = volume_claim._SILENT_SECONDS = watching._LIST_SECONDS = seconds
+    observing._JUDGE_AGAIN_SECONDS = seconds / 10
+    Cluster.send.__kwdefaults__["read_seconds"] = seconds
+    keeper._RENEWAL_SECONDS = 0.0
 
 
 @control_command()
