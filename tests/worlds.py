@@ -85,15 +85,24 @@ class World:
 
 
 @contextmanager
+def standing_still(database_url: str) -> Iterator[Store]:
+    """A migrated metadata DB whose clock stands still."""
+    store = Store(database_url)
+    try:
+        store.run(_STAND_STILL)
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
 def made_world(database_url: str) -> Iterator[World]:
     """A world on a migrated metadata DB."""
     folder = Path(tempfile.mkdtemp(prefix="tg-world-"))
     home = Home(folder / "home")
     home.make()
-    store = Store(database_url)
     platform = MemoryPlatform(name=NAME, offer=replace(OFFER, ports=None))
-    try:
-        store.run(_STAND_STILL)
+    with standing_still(database_url) as store:
         installation.meet_platform(store, NAME, NAME, platform.identity())
         services = Services(
             settings=load(home=home.path, database_url=database_url, platform=NAME),
@@ -103,9 +112,7 @@ def made_world(database_url: str) -> Iterator[World]:
             installation_id=installation.identity(store),
         )
         yield World(services, platform)
-    finally:
-        store.close()
-        shutil.rmtree(folder)
+    shutil.rmtree(folder)
 
 
 @contextmanager
