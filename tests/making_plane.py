@@ -13,16 +13,22 @@ from uuid import UUID
 
 import httpx
 import psycopg
+from driving import Driver
 from fake_cluster import FakeCluster, seeds
 from fake_cluster.pods import is_ready
 from fake_cluster.real_server import RealServers
 from fake_cluster.store import Change
+from making import PATIENCE, watching
 from making_on_cluster import OnCluster, own_home, running
 
 from toygres.domain.instance import Instance
+from toygres.domain.records import OperationRecord
+from toygres.engine import Outcome
+from toygres.operations import STEPS
 from toygres.platforms.kubernetes import resources
 from toygres.platforms.kubernetes.labels import INSTANCE_ID
 from toygres.platforms.kubernetes.rights import WORKER, rules
+from toygres.services import Services
 
 NAMESPACE = "toygres"
 _ACCOUNT = f"system:serviceaccount:{NAMESPACE}:toygres-worker"
@@ -128,6 +134,17 @@ class Plane(OnCluster):
         self.cluster.watches.stall(on=False)
         if self.cluster.controllers.kubelet.lost:
             self.cluster.controllers.kubelet.recover_node()
+
+
+def driven(services: Services, operation: OperationRecord) -> OperationRecord:
+    """The operation, run to its end by a worker without a broker."""
+    worker = Driver.arrive(services)
+    worker.engine.steps = STEPS
+    with watching(services.platform("kubernetes")) as changes:
+        while (outcome := worker.deliver(operation.id)) is not None:
+            if outcome is Outcome.WAITING:
+                assert changes.get(timeout=PATIENCE) is not None
+    return worker.operation(operation.id)
 
 
 @contextmanager

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from driving import CALLER, Driver
 from fake_cluster.answers import Refusal
-from making_plane import NAMESPACE, Plane
+from fake_cluster.pods import is_ready
+from fake_cluster.store import Change
+from making_plane import NAMESPACE, Plane, driven
 
 from toygres.domain.operation import OperationState
 from toygres.errors import CauseCode
+from toygres.platforms.kubernetes import certificates
+from toygres.platforms.kubernetes.names import SERVICE_ACCOUNT
+from toygres.provisioning import request_delete
+from toygres.services import Services
 
 Cause = CauseCode
 
@@ -157,6 +166,59 @@ def test_a_right_that_is_missing_is_named_and_nothing_is_left(plane: Plane, reso
     with plane.without_right_to_create(resource):
         cause = plane.fails(plane.ask(f"no-{resource}"), Cause.FORBIDDEN)
     assert resource in cause.message
+
+
+def test_one_who_may_not_make_the_service_account_is_told_and_nothing_is_left(plane: Plane, other: Services) -> None:
+    plane.take_away("serviceaccounts", SERVICE_ACCOUNT)
+    # Whoever has once seen it there doesn't look again: only one who is new here does.
+    with plane.without_right_to_create("serviceaccounts"):
+        failed = driven(other, Driver.arrive(other).order("no-account").operation)
+    assert failed.cause is not None
+    assert (failed.state, failed.cause.code) == (OperationState.FAILED, Cause.FORBIDDEN)
+    assert "create serviceaccounts" in failed.cause.message
+    assert failed.leftovers == ()
+    assert plane.objects(failed.instance_id) == []
+    made = driven(other, Driver.arrive(other).order("account").operation)
+    assert made.state is OperationState.SUCCEEDED, made
+    assert plane.cluster.get("serviceaccounts", NAMESPACE, SERVICE_ACCOUNT) is not None
+    assert driven(other, request_delete(other, CALLER, "account").operation).state is OperationState.SUCCEEDED
+
+
+def test_a_password_that_the_server_doesnt_take_ends_the_create(plane: Plane) -> None:
+    with edited(plane, "misled", {"password": "another"}, once=lambda change: is_ready_pod(change, "misled")):
+        cause = plane.fails(plane.ask("misled"), Cause.WRONG_PASSWORD)
+    assert cause.message.startswith("The server doesn't accept the password in the instance's Secret: password auth")
+
+
+def test_a_server_that_shows_another_certificate_ends_the_create(plane: Plane) -> None:
+    another = certificates.make_authority("another", datetime.now(UTC)).certificate
+    with edited(plane, "distrusted", {"ca.crt": another}, once=lambda change: change.type == "ADDED"):
+        cause = plane.fails(plane.ask("distrusted"), Cause.TLS_UNTRUSTED)
+    assert cause.message.startswith("The server's TLS certificate isn't the one that is expected: ")
+    assert "certificate verify failed" in cause.message
+
+
+@contextmanager
+def edited(plane: Plane, name: str, data: dict[str, str], *, once: Callable[[Change], bool]) -> Iterator[None]:
+    """Have somebody else write to an instance's credentials, as soon as they are there and a change is `once`."""
+    sent = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    left = [f"{name}-credentials"]
+
+    def noticed(change: Change) -> None:
+        if left and plane.cluster.get("secrets", NAMESPACE, left[0]) and once(change):
+            plane.cluster.store.edit("secrets", NAMESPACE, left.pop(), lambda found: found["data"].update(sent))
+
+    plane.cluster.store.listeners.append(noticed)
+    try:
+        yield
+    finally:
+        plane.cluster.store.listeners.remove(noticed)
+    assert not left
+
+
+def is_ready_pod(change: Change, name: str) -> bool:
+    """Whether the instance's server has just become ready."""
+    return change.resource == "pods" and change.object["metadata"]["name"] == f"{name}-0" and is_ready(change.object)
 
 
 @contextmanager

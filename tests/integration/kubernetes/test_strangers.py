@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Protocol
-from uuid import uuid4
+from typing import Any
 
-import psycopg
 import pytest
 from driving import CALLER, Driver
 from fake_cluster import seeds
-from making import PATIENCE, watching
-from making_plane import KINDS, NAMESPACE, Plane
+from making_plane import KINDS, NAMESPACE, Plane, driven
 
-from toygres import config
 from toygres.domain.operation import OperationState
-from toygres.domain.records import OperationRecord
-from toygres.engine import Outcome
 from toygres.errors import CauseCode
-from toygres.operations import STEPS
 from toygres.platforms.kubernetes.labels import INSTALLATION
 from toygres.provisioning import request_delete
-from toygres.services import Services, connect
+from toygres.services import Services
 from worker.audit import Audit
 
 _SPECS: dict[str, dict[str, Any]] = {
@@ -53,13 +45,6 @@ NAMES = [
 ]
 
 
-class Server(Protocol):
-    """What makes metadata DBs."""
-
-    def fresh(self) -> str: ...
-    def drop(self, url: str) -> None: ...
-
-
 @pytest.mark.parametrize(("kind", "pattern"), NAMES)
 def test_a_strangers_object_of_the_same_name_is_named_and_left_as_it_is(plane: Plane, kind: str, pattern: str) -> None:
     name = f"taken{NAMES.index((kind, pattern))}"
@@ -70,19 +55,6 @@ def test_a_strangers_object_of_the_same_name_is_named_and_left_as_it_is(plane: P
     left = plane.cluster.get(kind, NAMESPACE, metadata["name"])
     assert left is not None
     assert without_status(left) == without_status(theirs)
-
-
-@pytest.fixture
-def other(plane: Plane, metadata_server: Server) -> Iterator[Services]:
-    """Another installation with the same rights in the same namespace."""
-    url = metadata_server.fresh()
-    with psycopg.connect(url, autocommit=True) as connection:
-        # Databases of tests are copies of one.
-        connection.execute("UPDATE toygres.installation SET id = %s", [uuid4()])
-    services = connect(config.load(home=plane.home.path, database_url=url))
-    yield services
-    services.close()
-    metadata_server.drop(url)
 
 
 def test_two_installations_in_one_namespace_never_touch_each_others_objects(plane: Plane, other: Services) -> None:
@@ -111,17 +83,6 @@ def test_two_installations_in_one_namespace_never_touch_each_others_objects(plan
     assert objects(plane, other) == {}
     assert objects(plane, plane.services) == before
     assert plane.now(again).available.value
-
-
-def driven(services: Services, operation: OperationRecord) -> OperationRecord:
-    """The operation, run to its end by a worker without a broker."""
-    worker = Driver.arrive(services)
-    worker.engine.steps = STEPS
-    with watching(services.platform("kubernetes")) as changes:
-        while (outcome := worker.deliver(operation.id)) is not None:
-            if outcome is Outcome.WAITING:
-                assert changes.get(timeout=PATIENCE) is not None
-    return worker.operation(operation.id)
 
 
 def objects(plane: Plane, services: Services) -> dict[str, str]:
