@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from fake_cluster import FakeCluster
 from fake_cluster.real_server import RealServers
 
 from tests.acceptance.conftest import Up, World, await_that, make_world
+from toygres.store.session import Store
 
 KINDS = (
     *("configmaps", "secrets", "persistentvolumeclaims", "services", "statefulsets.apps", "pods"),
@@ -254,6 +256,26 @@ def test_a_metadata_db_that_is_killed_is_run_again(cluster: FakeCluster, deployi
     assert running.await_end() == 0, running.said
     assert left_of(cluster, "shaken") == []
     assert deploying.processes() == []
+
+
+def test_with_a_metadata_db_of_somebody_elses_it_runs_none(
+    cluster: FakeCluster, world: World, deploying: World, database_url: str, store: Store
+) -> None:
+    variables = {
+        "KUBECONFIG": deploying.variables["KUBECONFIG"],
+        "TOYGRES_PLATFORM": "kubernetes",
+        "DATABASE_URL": database_url,
+        "TOYGRES_SECRET_KEYS": Fernet.generate_key().decode(),
+    }
+    ran = world.toygres("deploy", "--name", "guest", *SIZES, **variables)
+    assert ran.returncode == 0, ran.stderr
+    assert "@guest.toygres.svc" in ran.stdout
+    assert left_of(cluster, "guest") == []
+    ended = store.all("SELECT kind, state FROM toygres.operations ORDER BY id")
+    assert [(row.kind, row.state) for row in ended] == [("create", "succeeded"), ("delete", "succeeded")]
+    assert not list(world.home.path.rglob("PG_VERSION"))
+    assert not world.home.metadata_place.exists()
+    assert world.processes() == []
 
 
 def test_on_this_machine_nothing_is_left_either(world: World) -> None:
