@@ -89,7 +89,9 @@ class Scheduling(LoadScopeScheduling):
         return file if file in _TOGETHER else nodeid
 
 
-_TOGETHER = frozenset({"tests/acceptance/test_running_up.py", "tests/unit/store/test_plans.py"})
+_TOGETHER = frozenset(
+    {"tests/acceptance/test_running_up.py", "tests/cluster/test_lives.py", "tests/unit/store/test_plans.py"}
+)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:

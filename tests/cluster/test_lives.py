@@ -1,4 +1,4 @@
-"""On a real cluster: instances are made, fail with their cause, lose their pod, and are deleted without a trace."""
+"""On any cluster: instances are made, fail with their cause, lose their pod, and are deleted without a trace."""
 
 from __future__ import annotations
 

@@ -26,6 +26,14 @@ def test_an_instance_is_ready_once_somebody_has_logged_in_over_tls(plane: Plane)
     with plane.login(found) as connection:
         encrypted = connection.execute("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone()
     assert encrypted == (True, "TLSv1.3")
+    signer = plane.services.store.one(
+        "SELECT certificate, encode(key_ciphertext, 'escape') AS key FROM toygres.authorities WHERE project = 'default'"
+    )
+    assert signer is not None
+    known = plane.services.platform("kubernetes").credentials(found)
+    assert known is not None
+    assert known.authority == signer.certificate
+    assert "PRIVATE KEY" not in signer.key
 
 
 def test_of_a_deleted_instance_nothing_is_left(plane: Plane) -> None:
