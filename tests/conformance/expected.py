@@ -19,7 +19,6 @@ KINDS = {
     "persistentvolumeclaims": "PersistentVolumeClaim",
     "statefulsets": "StatefulSet",
     "services": "Service",
-    "endpointslices": "EndpointSlice",
     "events": "Event",
 }
 ABSENT, STARTING, UP = ServerPhase.ABSENT, ServerPhase.STARTING, ServerPhase.UP
@@ -177,7 +176,7 @@ def events(name: str) -> Iterator[tuple[float, str, dict[str, Any]]]:
     """Each event of the recording's watches: its moment, the kind of object, and itself."""
     with gzip.open(RECORDINGS / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in map(json.loads, lines):
-            if "event" in line:
+            if line.get("watch") in KINDS and "event" in line:
                 yield line["t"], line["watch"], _labelled(line["event"])
 
 

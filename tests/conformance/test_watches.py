@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from tests.conformance.expected import ABSENT, EXPECTED, INSTANCE, KINDS, RECORD
 from toygres.errors import Cause, CauseCode
 from toygres.platforms.kubernetes.cache import Cache
 from toygres.platforms.kubernetes.causes.judge import judge
+from toygres.platforms.kubernetes.causes.seen import Seen
 from toygres.platforms.protocol import ServerStatus
 
 
@@ -70,9 +72,13 @@ def test_each_cause_comes_at_its_moment_and_wakes_whoever_waits(name: str) -> No
 @pytest.mark.parametrize("name", EXPECTED)
 def test_nothing_is_kept_of_an_instance_that_is_gone(name: str) -> None:
     replay = Replay(name).until(float("inf"))
-    assert replay.cache.instances() == set()
-    assert replay.cache.objects(INSTANCE) == ()
-    assert replay.cache.seen(INSTANCE).events == ()
+    assert replay.cache.seen(INSTANCE) == Seen()
+
+
+def _known(seen: Seen) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    single = {"StatefulSet": seen.stateful_set, "PersistentVolumeClaim": seen.volume_claim, "Service": seen.service}
+    yield from ((kind, [found] if found else []) for kind, found in single.items())
+    yield from (("Pod", list(seen.pods)), ("Event", list(seen.events)))
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -80,10 +86,8 @@ def test_a_relist_of_what_is_known_changes_nothing(name: str) -> None:
     for moment, _, _ in EXPECTED[name]:
         replay = Replay(name).until(moment)
         before = replay.cache.seen(INSTANCE)
-        for kind in set(KINDS.values()) - {"Event"}:
-            known = [found for its, found in replay.cache.objects(INSTANCE) if its == kind]
+        for kind, known in _known(before):
             assert replay.cache.replace(kind, known) == set()
-        assert replay.cache.replace("Event", before.events) == set()
         assert judge(replay.cache.seen(INSTANCE), replay.now) == replay.status
 
 
