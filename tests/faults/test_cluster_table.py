@@ -10,8 +10,9 @@ from faults.acts import ACTS
 from faults.cluster_scene import UNSERVED, ClusterScene, ClusterWorld, cluster_world
 from faults.declared import ROWS, Fault, Part, Row
 
-# Those that end the operation, and those after which it goes on.
+# Those that end the operation, and those after which it goes on; nothing ends what undoes.
 ENDING, PASSING = (Fault.REFUSED_AFTER, Fault.CANCELLED), (Fault.RAISES_AFTER, Fault.TWICE)
+UNDOING = (Fault.RAISES_AFTER, Fault.REFUSED_AFTER)
 
 
 def _runs() -> Iterator[tuple[Row, Fault]]:
@@ -20,7 +21,8 @@ def _runs() -> Iterator[tuple[Row, Fault]]:
     for row in ROWS:
         if row.part is Part.CLEANUP or row.step in UNSERVED:
             continue
-        yield from ((row, fault) for fault in (*ENDING, *(() if row.step in met else PASSING)))
+        faults = UNDOING if row.part is Part.UNDO else (*ENDING, *(() if row.step in met else PASSING))
+        yield from ((row, fault) for fault in faults)
         met.add(row.step)
 
 
