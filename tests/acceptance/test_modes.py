@@ -65,7 +65,7 @@ def somebody(request: pytest.FixtureRequest, instance_ports: str) -> Iterator[So
     world.clean_up()
 
 
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
+@pytest.mark.parametrize("umask", [0o000, 0o077], ids=oct)
 def test_its_files_are_its_own_and_it_listens_on_loopback_only(somebody: Somebody, umask: int):
     up = somebody.toygres("up", "demo", umask=umask)
     up.await_line(READY, PATIENCE)

@@ -34,6 +34,8 @@ LEFT_BY_A_STOP = {
         "flowerconfig.py",
         "logs",
         "metadata-place.json",
+        "outside.json",
+        "outside.lock",
         "place.json",
         "place.lock",
         "secret-keys",

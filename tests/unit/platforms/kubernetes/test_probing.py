@@ -139,7 +139,7 @@ def test_a_look_up_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
 
     def hang(*_: object, **__: object) -> socket.socket:
         ended.wait(30)
-        return socket.socket()
+        raise TimeoutError
 
     monkeypatch.setattr(probing.socket, "create_connection", hang)
     try:
