@@ -66,7 +66,7 @@ def shows(way: Way, certificate: str) -> bool:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     where = way.address or way.endpoint.host, way.port or way.endpoint.port
     try:
-        with socket.create_connection(where, timeout=_CONNECT_SECONDS) as line, _encrypted(line, context) as safe:
+        with socket.create_connection(where, timeout=_connect_seconds(way)) as line, _encrypted(line, context) as safe:
             return safe.getpeercert(binary_form=True) == ssl.PEM_cert_to_DER_cert(certificate)
     except OSError:
         return False

@@ -49,11 +49,8 @@ class Services:
         self.store.close()
 
 
-def connect(settings: Settings, *, connections: int = 10, moving: bool = False) -> Services:
+def connect(settings: Settings, *, connections: int = 10) -> Services:
     """Reach the metadata DB and build the platforms.
-
-    With `moving`, which is for whoever has the metadata DB alone, a platform may have become another place, as long as
-    no instance is left at the old one.
 
     A local platform that lives on another machine is known as such, and never touched from here. Raises
     Misconfigured when the schema is older than this code, when the keys are others than the installation's, or
@@ -69,7 +66,7 @@ def connect(settings: Settings, *, connections: int = 10, moving: bool = False) 
         schema.require_current(store)
         cipher = Cipher.of(settings)
         cipher.require_same_keys(store)
-        platforms = {name: meet(store, platform, moving=moving) for name, platform in registry.build(settings).items()}
+        platforms = {name: meet(store, platform) for name, platform in registry.build(settings).items()}
         found = installation.identity(store)
     except BaseException:
         store.close()
@@ -84,7 +81,7 @@ def meet_unmet(services: Services) -> None:
             meet(services.store, platform)
 
 
-def meet(store: Store, platform: Platform, *, moving: bool = False) -> Platform:
+def meet(store: Store, platform: Platform) -> Platform:
     """The platform, if it is the place that is known under its name; what stands for a local one of another machine.
 
     Raises Misconfigured when another platform is another place.
@@ -100,8 +97,6 @@ def meet(store: Store, platform: Platform, *, moving: bool = False) -> Platform:
         return platform
     if platform.kind == Elsewhere.kind:
         return Elsewhere(platform.name, known)
-    if moving and installation.move_platform(store, platform.name, found):
-        return platform
     raise Misconfigured(
         f"The platform {platform.name!r} is another place than the one that this metadata DB knows under that name.",
         "Give the platform another name, or use the metadata DB that belongs to it.",

@@ -31,7 +31,7 @@ from toygres.oneshot.deleting import caller, order_delete
 from toygres.oneshot.foreground import Foreground, Interrupted
 from toygres.planning import DEFAULT_PROJECT, Caller
 from toygres.platforms import registry
-from toygres.processes import outside, running
+from toygres.processes import outside
 from toygres.provisioning import request_instance
 from toygres.services import Services, connect
 from toygres.store import instances
@@ -59,14 +59,13 @@ def deploy(home: Home, wanted: Wanted, interruptions: Interruptions) -> ExitCode
     try:
         with database(home, say, interruptions.requested, **overrides) as held:
             settings = _with_platform(held.settings, wanted)
-            if held.embedded is not None:
-                outside.note_platforms(home, settings, fresh=False)
             lines = _configure_logs(settings)
             _tell_place(settings)
-            alone = held.embedded is not None and running.find(home) is None
-            with closing(held.patiently(lambda: _connect(settings, alone=alone))) as services:
+            with closing(held.patiently(lambda: _connect(settings))) as services:
                 platform = services.platform(settings.platform)
                 platform.check()
+                if held.embedded is not None:
+                    outside.note_platforms(home, settings, fresh=False)
                 interruptions.check()
                 engine = held.patiently(lambda: Foreground(services, platform, interruptions.inbox, held.mend))
                 with engine as foreground:
@@ -250,14 +249,13 @@ def _tell_place(settings: Settings) -> None:
     say(f"Deploying on {platform.name}: {platform.describe()}")
 
 
-def _connect(settings: Settings, *, alone: bool) -> Services:
+def _connect(settings: Settings) -> Services:
     try:
-        return connect(settings, connections=_CONNECTIONS, moving=alone)
+        return connect(settings, connections=_CONNECTIONS)
     except Misconfigured as wrong:
         if "is another place" not in wrong.message:
             raise
-        own = "A home of its own (TOYGRES_HOME) has a metadata DB of its own."
-        remedy = f"Remove what was kept there (--remove). {wrong.remedy} {own}"
+        remedy = f"{wrong.remedy} A home of its own (TOYGRES_HOME) has a metadata DB of its own."
         raise Misconfigured(wrong.message, remedy) from None
 
 

@@ -94,6 +94,8 @@ class Destroying:
             for instance in found:
                 typer.echo(f"left     {_named(held.settings, instance)}; {_by_hand(held.settings, instance)}")
             return
+        if found:
+            own.require_original(self._home, held)
         asked = self._interruptions
         clearing = Clearing(held, asked.inbox, asked.check, _showing, lambda gone: _tell_removed(held.settings, gone))
         left = clearing.run(found)

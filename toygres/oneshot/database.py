@@ -63,7 +63,8 @@ def database(
         _migrate(url, say)
         yield Database(settings, None)
         return
-    outside.note_platforms(home, settings, fresh=find_data(home) is None)
+    # The way there is noted once it has led there: another namespace may be refused.
+    outside.note_platforms(home, settings, fresh=find_data(home) is None, way=False)
     with run(home, own, settings, say, interrupted) as held:
         yield held
 

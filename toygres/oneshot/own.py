@@ -17,11 +17,11 @@ from toygres.domain.instance import Instance
 from toygres.errors import Misconfigured
 from toygres.home import Home
 from toygres.oneshot.database import Database, forget_dead_up, run
-from toygres.platforms.local import place
+from toygres.platforms.local import host, place
 from toygres.platforms.local.place import Tenant
 from toygres.processes import disk, outside
 from toygres.processes.metadata import Metadata, find_data
-from toygres.store import instances, schema
+from toygres.store import installation, instances, schema
 from toygres.store.session import Store
 
 
@@ -63,6 +63,19 @@ def known(held: Database) -> list[Instance]:
     url = held.settings.database_url
     with closing(Store(url.get_secret_value() if url else "", connections=1)) as store:
         return held.patiently(lambda: instances.left_elsewhere(store))
+
+
+def require_original(home: Home, held: Database) -> None:
+    """Return unless the home was copied from another one, whose instances these are. Raises Misconfigured."""
+    url = held.settings.database_url
+    with closing(Store(url.get_secret_value() if url else "", connections=1)) as store:
+        met = held.patiently(lambda: installation.platform_identity(store, "local"))
+    if met not in (None, host.identity(home.path)):
+        raise Misconfigured(
+            f"The metadata DB of {home.path} was made on another machine, or in another home: this is a copy, and the "
+            "instances are the original's.",
+            "Run this where it was made; --leave-clusters removes the copy alone.",
+        )
 
 
 def known_outside(home: Home) -> int:

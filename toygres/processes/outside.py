@@ -40,10 +40,11 @@ def note(home: Home, **more: str) -> None:
         _write(home, more)
 
 
-def note_platforms(home: Home, settings: Settings, *, fresh: bool) -> None:
+def note_platforms(home: Home, settings: Settings, *, fresh: bool, way: bool = True) -> None:
     """Write down on which platforms, beside this machine, the home's own metadata DB may know instances.
 
     `fresh` says that there is no such DB yet: one that older versions made may know instances that no note tells of.
+    Without `way` one there that is noted already stays.
     """
     names = {name for name in (*settings.platforms, settings.platform) if name != "local"}
     # An `up` and a `deploy` may begin at once: neither may lose what the other wrote.
@@ -51,7 +52,8 @@ def note_platforms(home: Home, settings: Settings, *, fresh: bool) -> None:
         before = platforms(home)
         if before is not None or names or fresh:
             noted = ",".join(sorted({*(before or ()), *names}))
-            _write(home, {PLATFORMS: noted, **(_way(settings) if names else {})})
+            led = names and (way or KUBECONFIG not in read(home))
+            _write(home, {PLATFORMS: noted, **(_way(settings) if led else {})})
 
 
 def platforms(home: Home) -> frozenset[str] | None:
@@ -86,5 +88,6 @@ def _write(home: Home, more: Mapping[str, str]) -> None:
 
 
 def _way(settings: Settings) -> dict[str, str]:
-    paths = [os.path.abspath(part) for part in os.environ.get(KUBECONFIG, "").split(os.pathsep) if part]  # noqa: PTH100
+    named = [part for part in os.environ.get(KUBECONFIG, "").split(os.pathsep) if part]
+    paths = [str(Path(part).expanduser().absolute()) for part in named]
     return {KUBECONFIG: os.pathsep.join(paths), **{name: getattr(settings, name) or "" for name in WAY}}

@@ -48,21 +48,6 @@ def meet_platform(store: Store, name: str, kind: str, found: str) -> str:
     return str(row.identity)
 
 
-def move_platform(store: Store, name: str, found: str) -> bool:
-    """Have the platform's name mean another place; False while anything of an instance may be at the one before."""
-    moved = store.run(
-        """UPDATE toygres.platforms SET identity = %(identity)s
-           WHERE name = %(name)s AND NOT EXISTS (
-               SELECT FROM toygres.instances i
-               WHERE i.platform = %(name)s AND (
-                   i.state NOT IN ('deleted', 'failed')
-                   OR EXISTS (SELECT FROM toygres.operations o WHERE o.instance_id = i.id AND o.ended_at IS NULL)))""",
-        name=name,
-        identity=found,
-    )
-    return moved > 0
-
-
 def platform_identity(store: Store, name: str) -> str | None:
     """The place that is known under the platform's name; None before its first use."""
     row = store.one("SELECT identity FROM toygres.platforms WHERE name = %(name)s", name=name)

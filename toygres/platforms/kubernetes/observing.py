@@ -98,7 +98,9 @@ class Observation:
     @property
     def is_current(self) -> bool:
         """Whether every watch has told what there is, and still hears the API server."""
-        return all(watch.current for watch in self.watches)
+        *objects, events = self.watches
+        # Of events API servers tell no bookmarks, so that watch may well end without a word.
+        return events.current and all(watch.bears_out for watch in objects)
 
     def seen(self, instance_id: UUID) -> Seen:
         """What the watches told of an instance."""

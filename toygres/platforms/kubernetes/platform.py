@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -147,8 +148,7 @@ class KubernetesPlatform(Sight):
             return self._remove(target, resources.STATEFUL_SETS, (names.stateful_set,), and_gone=(resources.PODS,))
         except NotYet as going:
             # What keeps a pod for long is worth more than that it is there.
-            cause = self.observe(target.instance).cause
-            raise NotYet(cause if cause and cause.code is CauseCode.POD_STUCK else going.cause) from None
+            raise NotYet(self._stuck(target.instance) or going.cause) from None
 
     def apply_service(self, target: Target) -> Endpoint:
         """Make the Service; the address is its load balancer's if that has one already, else its own in the cluster."""
@@ -240,6 +240,13 @@ class KubernetesPlatform(Sight):
                 raise NotYet(_going(left), None if resource in WATCHED else _UNWATCHED_SECONDS)
         others = () if only else removing.bearing(self._cluster, resource, place, target, names)
         return _removed(removal, [resource.named({"name": name}) for name in names], others)
+
+    def _stuck(self, instance: Instance) -> Cause | None:
+        # A delete waits on, whatever else can't be looked at.
+        with suppress(Refused, Unavailable):
+            cause = self.glance(instance).cause
+            return cause if cause and cause.code is CauseCode.POD_STUCK else None
+        return None
 
     def _certify(self, target: Target, addresses: Sequence[str]) -> None:
         place = self._namespace(target.instance.project)

@@ -13,6 +13,7 @@ import threading
 import time
 from enum import StrEnum
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from toygres import postgres
 
@@ -36,6 +37,10 @@ class Kind(StrEnum):
     POD = "pod"
 
 
+class _Unresolved(TimeoutError):
+    """Whoever knows names doesn't answer: so it is for every name."""
+
+
 class Probes:
     """Those of one process, for any number of threads."""
 
@@ -43,7 +48,7 @@ class Probes:
         self._lock = threading.Lock()
         self._blocked: dict[tuple[Kind, str], float] = {}
         self._proved: dict[Kind, float] = {}
-        self._silent: set[str] = set()
+        self._silent: dict[str, float] = {}
 
     def open(self, kind: Kind, host: str, port: int, authority: str, name: str) -> bool:
         """Whether a server can be reached there; `authority` signed its certificate (PEM), which is for `name`."""
@@ -66,16 +71,18 @@ class Probes:
         with self._lock:
             if not proved:
                 self._proved[kind] = time.monotonic() + _LONG_SECONDS
-            if kind is Kind.POD:
+            # Whoever reaches Services is in the cluster's network.
+            if kind is not Kind.BALANCER:
                 self._silent.clear()
 
     def _block(self, kind: Kind, host: str, trouble: OSError) -> None:
         now = time.monotonic()
         with self._lock:
-            if kind is Kind.POD:
-                self._silent.add(host)
+            if kind is Kind.POD and isinstance(trouble, TimeoutError):
+                self._silent = {each: at for each, at in self._silent.items() if at > now - _FORGET_SECONDS}
+                self._silent[host] = now
             self._blocked = {key: until for key, until in self._blocked.items() if until > now}
-            if isinstance(trouble, socket.gaierror) or trouble.errno in _NOWHERE:
+            if isinstance(trouble, socket.gaierror | _Unresolved) or trouble.errno in _NOWHERE:
                 # No such name, no such network: that is so for every host of the kind.
                 self._blocked[kind, _ALL] = now + _FORGET_SECONDS
             elif kind is Kind.POD and len(self._silent) >= _SILENT_PODS:
@@ -87,23 +94,28 @@ class Probes:
 def _tried(host: str, port: int, seconds: float, proof: tuple[str, str] | None) -> OSError | None:
     """What kept us from connecting within so many seconds, None when nothing did; the proof has its own time."""
     came: SimpleQueue[OSError | None] = SimpleQueue()
+    resolved = threading.Event()
+
+    def attempt() -> None:
+        try:
+            addresses = [found[4][:2] for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+            resolved.set()
+            _connect(addresses[0], seconds, proof)
+        except OSError as trouble:
+            came.put(trouble)
+        else:
+            came.put(None)
+
     # A look-up of a name knows no time-out.
-    threading.Thread(target=_try, args=(host, port, seconds, proof, came), name="probe", daemon=True).start()
+    threading.Thread(target=attempt, name="probe", daemon=True).start()
     try:
         return came.get(timeout=seconds + (_GREETING_SECONDS if proof else 0.0))
     except Empty:
-        return TimeoutError()
+        return TimeoutError() if resolved.is_set() else _Unresolved()
 
 
-def _try(
-    host: str, port: int, seconds: float, proof: tuple[str, str] | None, came: SimpleQueue[OSError | None]
-) -> None:
-    try:
-        with socket.create_connection((host, port), timeout=seconds) as line:
-            if proof is not None:
-                line.settimeout(_GREETING_SECONDS)
-                postgres.greet(line, *proof)
-    except OSError as trouble:
-        came.put(trouble)
-    else:
-        came.put(None)
+def _connect(address: tuple[Any, ...], seconds: float, proof: tuple[str, str] | None) -> None:
+    with socket.create_connection((str(address[0]), int(address[1])), timeout=seconds) as line:
+        if proof is not None:
+            line.settimeout(_GREETING_SECONDS)
+            postgres.greet(line, *proof)

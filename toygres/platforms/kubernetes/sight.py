@@ -6,13 +6,14 @@ import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from toygres.config import Settings
 from toygres.domain.instance import Credentials, Endpoint, Instance, ServiceType, Way
-from toygres.errors import Refused, Unavailable
-from toygres.platforms.kubernetes import audit, calls, keeping, removing, tls
+from toygres.errors import Cause, Refused, Unavailable
+from toygres.platforms.kubernetes import audit, calls, keeping, removing, resources, tls
 from toygres.platforms.kubernetes.causes import last_words, service
 from toygres.platforms.kubernetes.causes.judge import judge, refine
 from toygres.platforms.kubernetes.causes.seen import Seen
@@ -21,6 +22,7 @@ from toygres.platforms.kubernetes.names import PORT, Names, hosts, namespace
 from toygres.platforms.kubernetes.observing import Observation, look_at_server
 from toygres.platforms.kubernetes.reaching import Ways
 from toygres.platforms.kubernetes.remembered import Exits
+from toygres.platforms.kubernetes.slim import slim
 from toygres.platforms.local.scrub import scrubbed
 from toygres.platforms.protocol import ServerPhase, ServerStatus, Trace
 
@@ -51,12 +53,10 @@ class Sight:
     def glance(self, instance: Instance) -> ServerStatus:
         """The server as the watches tell it, where this process has them; else as it is now."""
         observation = self._current()
-        if observation is None:
-            return self.observe(instance)
-        seen = observation.seen(instance.id)
-        status = self._judged(instance, seen)
-        if status.phase is ServerPhase.UP and (cut_off := service.unreachable(seen)):
-            return ServerStatus(phase=ServerPhase.STARTING, cause=cut_off.cause)
+        seen = observation.seen(instance.id) if observation else None
+        status = self._judged(instance, seen) if seen else self.observe(instance)
+        if status.phase is ServerPhase.UP and (cut_off := self._cut_off(instance, seen or Seen())):
+            return ServerStatus(phase=ServerPhase.STARTING, cause=cut_off)
         return status
 
     @contextmanager
@@ -136,6 +136,14 @@ class Sight:
             pod = observation.seen(instance.id).pod
             return str(address) if (address := (pod or {}).get("status", {}).get("podIP")) else None
         return calls.address_of(self._cluster, self._place(instance), Names.of(instance).pod)
+
+    def _cut_off(self, instance: Instance, seen: Seen) -> Cause | None:
+        """Why nobody can connect to a server that is up. Where no Service was seen, it is asked for."""
+        if seen.service is None:
+            found = calls.get(self._cluster, resources.SERVICES, self._place(instance), Names.of(instance).service)
+            seen = replace(seen, service=slim("Service", found) if found else None)
+        cut_off = service.unreachable(seen)
+        return cut_off.cause if cut_off else None
 
     def _judged(self, instance: Instance, seen: Seen) -> ServerStatus:
         scrub = functools.partial(self._scrubbed, instance)

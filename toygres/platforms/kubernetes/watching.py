@@ -109,6 +109,11 @@ class Watch:
         self._failed = 0
         self._silent = 0
 
+    @property
+    def bears_out(self) -> bool:
+        """Whether it is current, and the server didn't end its last watch without a word (see `_MOST_SILENT`)."""
+        return self.current and self._silent == 0
+
     def run(self) -> None:
         """Watch until `cut` is called. Raises what the callbacks raise, and Misconfigured."""
         try:
@@ -137,6 +142,7 @@ class Watch:
         began, said = time.monotonic(), 0
         for kind, found in self._events():
             said += 1
+            self._silent = 0
             self._heard()
             self._version = found["metadata"]["resourceVersion"]
             if kind != "BOOKMARK":
@@ -146,7 +152,6 @@ class Watch:
     def _ended(self, seconds: float, said: int) -> None:
         """The server ended the watch in good order, as it was asked to; or so it seems."""
         if said:
-            self._silent = 0
             return
         if seconds < min(_SOON_SECONDS, self._quiet / 2):
             raise _Broken(trouble.unreachable(f"The watch of {self.name} ends as soon as it begins."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from fake_cluster import FakeCluster, seeds
-from making import INSTALLATION, MakeSubject, Subject, make_credentials, subjects
+from making import INSTALLATION, MakeSubject, Subject, make_credentials, subjects, watching
 from making_cluster import cluster_platform
 
 from toygres.config import load
@@ -21,6 +22,7 @@ from toygres.platforms.kubernetes import certificates
 from toygres.platforms.kubernetes.causes import stateful_set
 from toygres.platforms.kubernetes.client import Cluster
 from toygres.platforms.kubernetes.platform import KubernetesPlatform
+from toygres.platforms.protocol import ServerPhase
 from toygres.provisioning import require_project
 
 
@@ -98,6 +100,18 @@ def test_a_pod_that_does_not_end_is_told_with_its_node(
     assert stuck.value.cause.code is CauseCode.POD_STUCK
     assert cluster.list("pods", "toygres")[0]["spec"]["nodeName"] in stuck.value.cause.remedy
     cluster.controllers.kubelet.recover_node()
+
+
+@pytest.mark.parametrize("observing", [False, True])
+def test_a_server_without_its_service_is_seen_by_whoever_looks(subject: Subject, observing: bool) -> None:
+    subject.bring_up()
+    with watching(subject.platform) if observing else nullcontext():
+        assert subject.platform.glance(subject.instance).phase is ServerPhase.UP
+        subject.take(subject.platform.remove_service)
+        seen = subject.platform.glance(subject.instance)
+    assert seen.phase is ServerPhase.STARTING
+    assert seen.cause is not None
+    assert seen.cause.code is CauseCode.SERVICE_MISSING
 
 
 def test_what_was_found_is_discarded_and_nothing_that_came_later(subject: Subject, make_subject: MakeSubject) -> None:

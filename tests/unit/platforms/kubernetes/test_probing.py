@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,12 @@ class Network:
         self.now = 1000.0
         self.meets: dict[str, Callable[[], None]] = {}
         self.proves: Callable[[], None] = _fine
+
+    def look_up(self, host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        if self.meets.get(host) is _nameless:
+            self.tried.append(host)
+            _nameless()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, port))]
 
     def connect(self, address: tuple[str, int], timeout: float) -> socket.socket:
         self.tried.append(address[0])
@@ -60,6 +67,7 @@ def _foreign() -> None:
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     found = Network()
+    monkeypatch.setattr(probing.socket, "getaddrinfo", found.look_up)
     monkeypatch.setattr(probing.socket, "create_connection", found.connect)
     monkeypatch.setattr(probing.postgres, "greet", found.greet)
     monkeypatch.setattr(probing.time, "monotonic", lambda: found.now)
@@ -84,8 +92,9 @@ def test_the_first_of_a_kind_proves_for_all_that_it_leads_to_a_server(network: N
 def test_what_answers_and_is_no_server_of_ours_leads_nowhere(network: Network) -> None:
     probes = Probes()
     network.proves = _foreign
-    assert not any(_open(probes, Kind.POD, host) for host in HOSTS)
-    assert network.tried == [*HOSTS[:2]]
+    for _ in range(2):
+        assert not any(_open(probes, Kind.POD, host) for host in HOSTS)
+    assert network.tried == [*HOSTS]
 
 
 def test_what_refuses_leads_nowhere_and_is_tried_again(network: Network) -> None:
@@ -132,20 +141,36 @@ def test_load_balancers_speak_for_themselves_and_need_prove_nothing(network: Net
     assert network.greeted == []
 
 
-def test_a_look_up_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = threading.Event()
+def test_pods_that_were_silent_long_ago_or_before_a_service_answered_say_nothing_of_others(network: Network) -> None:
+    probes = Probes()
+    network.meets = dict.fromkeys(HOSTS[:2], _silent)
+    assert not _open(probes, Kind.POD, HOSTS[0])
+    network.now += 61
+    assert not _open(probes, Kind.POD, HOSTS[1])
+    assert _open(probes, Kind.SERVICE, NAME)
+    network.now += 30
+    network.meets = {HOSTS[2]: _silent}
+    assert not _open(probes, Kind.POD, HOSTS[2])
+    assert _open(probes, Kind.POD, HOSTS[0])
+
+
+def test_a_look_up_that_hangs_is_given_up_for_every_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, asked = threading.Event(), []
     monkeypatch.setattr(probing, "_NAME_SECONDS", 0.05)
     monkeypatch.setattr(probing, "_GREETING_SECONDS", 0.05)
 
-    def hang(*_: object, **__: object) -> socket.socket:
+    def hang(host: str, *_: object, **__: object) -> list[Any]:
+        asked.append(host)
         ended.wait(30)
         raise TimeoutError
 
-    monkeypatch.setattr(probing.socket, "create_connection", hang)
+    monkeypatch.setattr(probing.socket, "getaddrinfo", hang)
+    probes = Probes()
     try:
-        assert not _open(Probes(), Kind.SERVICE, NAME)
+        assert not any(_open(probes, Kind.SERVICE, name) for name in (NAME, "other.toygres.svc"))
     finally:
         ended.set()
+    assert asked == [NAME]
 
 
 @pytest.fixture

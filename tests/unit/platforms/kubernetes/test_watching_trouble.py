@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from stub_api import PATIENCE, Asked, Reply, StubApi
+from waiting_until import until
 from watched import Heard, Script, pod, rests_of, running, silent
 
 from toygres.errors import Misconfigured, Refused, Unavailable
@@ -102,6 +103,32 @@ def test_many_watches_without_a_word_lead_to_a_list(
         heard.names()
         heard.names()
     assert watch.counts.lists == 2
+
+
+def test_after_one_without_a_word_a_watch_bears_nothing_out_until_something_is_said(
+    cluster: Cluster, script: Script, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toygres.platforms.kubernetes.watching._SOON_SECONDS", 0.0)
+    said, ended = threading.Event(), threading.Event()
+
+    def empty(_asked: Asked, reply: Reply) -> None:
+        reply.begin()
+        reply.end()
+
+    def later(_asked: Asked, reply: Reply) -> None:
+        reply.begin()
+        said.wait(PATIENCE)
+        reply.event("MODIFIED", pod("a", 9))
+        ended.wait(PATIENCE)
+
+    script.watches = [empty, later]
+    watch = Watch(cluster, Wanted(resource=PODS, namespace="ns"), heard.told_to())
+    with running(watch):
+        until(lambda: watch.counts.watches == 2 and watch.current)
+        assert not watch.bears_out
+        said.set()
+        until(lambda: watch.bears_out)
+        ended.set()
 
 
 def test_a_live_watch_asks_for_nothing(script: Script, watch: Watch, heard: Heard, api: StubApi) -> None:

@@ -19,7 +19,8 @@ LOAD_BALANCER_PENDING = Kind(
 SERVICE_MISSING = Kind(
     code=CauseCode.SERVICE_MISSING,
     sentence="The server runs, but nobody can connect to it: its Service is gone.",
-    remedy="`toygres start` makes it again, and leaves the server running.",
+    remedy="`toygres start` makes it again. The server runs on, unless another version of Toygres made it: then it is "
+    "started anew, and its sessions end.",
     sign="an instance that is ready, without its Service",
 )
 
