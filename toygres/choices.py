@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from toygres.config import variable
 from toygres.domain.instance import ServiceType
 from toygres.errors import FieldError
 from toygres.platforms.protocol import Capabilities
@@ -30,15 +31,20 @@ def check(errors: list[FieldError], request: InstanceRequest, offer: Capabilitie
     # An older request of the only type there is, retried, asks for nothing.
     chosen = {name: value for name, value in asked.items() if value and value != ServiceType.CLUSTER_IP}
     for name in sorted(chosen.keys() - offer.choices):
-        errors.append(
-            _error(name, _shown(chosen[name]), f"can't be chosen on a platform of kind {offer.kind}", "leave it out")
-        )
+        message = f"can't be chosen on a platform of kind {offer.kind}"
+        errors.append(_error(name, _shown(chosen[name]), message, _instead(name, offer)))
     return {
         "storage_class": _storage_class(errors, request.storage_class),
         "service_type": _service_type(errors, request),
         "allowed_cidrs": tuple(_cidrs(errors, request.allowed_cidrs)),
         "allowed_namespaces": tuple(_namespaces(errors, request.allowed_namespaces)),
     }
+
+
+def _instead(name: str, offer: Capabilities) -> str:
+    if name == "service_type" and offer.kind == "kubernetes":
+        return f"leave it out, or allow load balancers: {variable('kube_load_balancers')}=true"
+    return "leave it out"
 
 
 def _storage_class(errors: list[FieldError], asked: str | None) -> str | None:

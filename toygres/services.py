@@ -86,10 +86,11 @@ def meet(store: Store, platform: Platform) -> Platform:
 
     Raises Misconfigured when another platform is another place.
     """
+    if expected := installation.platform_identity(store, platform.name):
+        # What asks for its identity may make the place, where none is known yet.
+        platform.expect(expected)
     found = platform.identity()
     if found is None:
-        if expected := installation.platform_identity(store, platform.name):
-            platform.expect(expected)
         return platform
     known = installation.meet_platform(store, platform.name, platform.kind, found)
     if known == found:

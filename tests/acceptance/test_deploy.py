@@ -106,6 +106,28 @@ def test_what_is_given_by_the_environment_is_overridden_by_options(
     elsewhere = world.toygres("deploy", *SIZES, **(variables | {"AKS_NAMESPACE": "toygres"}))
     assert elsewhere.returncode == 78
     assert "A home of its own (TOYGRES_HOME)" in elsewhere.stderr
+    refused = world.toygres("deploy", *SIZES, **(variables | {"AKS_NAMESPACE": "never-made"}))
+    assert refused.returncode == 78
+    assert cluster.get("namespaces", "", "never-made") is None
+
+
+def test_nobody_who_reads_the_uri_leaves_nothing_behind_either(cluster: FakeCluster, deploying: World) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "toygres", "deploy", "--name", "unread", *SIZES],
+        env=deploying.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as deploy:
+        assert deploy.stdout is not None
+        deploy.stdout.close()
+        assert deploy.stderr is not None
+        said = deploy.stderr.read()
+    assert deploy.returncode == 1, said
+    assert "the URI can't be written" in said
+    assert "Nothing of unread is left." in said
+    assert left_of(cluster, "unread") == []
 
 
 def test_each_call_is_shown_when_asked_for_and_the_password_by_nobody(cluster: FakeCluster, deploying: World) -> None:

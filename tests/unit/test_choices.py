@@ -56,6 +56,14 @@ def test_what_the_platform_does_not_offer_is_refused(asked: dict[str, object], f
     assert "can't be chosen" in errors[0].message
 
 
+def test_where_load_balancers_can_be_allowed_the_setting_is_named() -> None:
+    _, errors = _checked(
+        replace(NOTHING, kind="kubernetes"), service_type="LoadBalancer", allowed_cidrs=("10.0.0.0/8",)
+    )
+    (refused,) = (each for each in errors if each.field == "service_type")
+    assert "TOYGRES_KUBE_LOAD_BALANCERS=true" in refused.allowed
+
+
 def test_the_only_type_that_there_is_may_be_named_anywhere() -> None:
     assert _checked(NOTHING, service_type="ClusterIP")[1] == []
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 import typer
@@ -115,7 +117,9 @@ class OneShot:
         found = self._patiently(lambda: leftovers.find(self._services, self._name))
         if found is None:
             return ExitCode.OK
-        self._patiently(lambda: leftovers.require_abandoned(self._services, found, self._interruptions.requested))
+        self._patiently(
+            lambda: leftovers.require_abandoned(self._services, found, self._interruptions.requested, self._removal())
+        )
         leftovers.require_here(found, self._platform)
         self._interruptions.check()
         say(f"An earlier deploy of {self._name} ended in the middle; what it left is removed first.")
@@ -139,6 +143,11 @@ class OneShot:
         except ToygresError as trouble:
             _tell(trouble)
             return exit_code_of(trouble), made
+        except OSError as trouble:
+            # Whoever reads the answer is gone, or the disk that it goes to is full; the instance goes all the same.
+            say(f"toygres: the URI can't be written: {trouble.strerror}.")
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 (until the process ends)
+            return ExitCode.FAILED, made
 
     def _try(self, instance: Instance) -> ExitCode:
         """Log in as a client, tell which way that went, and print the URI."""
@@ -151,6 +160,7 @@ class OneShot:
         if not self._connects(found, kept):
             return ExitCode.FAILED
         typer.echo(_uri(found.endpoint, found.spec.database, kept, show_password=self._wanted.show_password))
+        sys.stdout.flush()
         return ExitCode.OK
 
     def _connects(self, found: Instance, kept: Credentials) -> bool:

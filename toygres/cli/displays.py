@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from toygres.cli.output import say, seconds_text
+from toygres.cli.output import say, seconds_text, sentences
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -17,6 +17,8 @@ REDRAWS_PER_SECOND = 8
 
 # A hop from step to step waits for less than this; that is no news.
 TOLD_FROM_SECONDS = 1.0
+# Waiting for these nobody need do anything.
+_ORDINARY = frozenset({"Starting", "Stopping"})
 
 # State: the mark, the mark where only ASCII can be shown, the style.
 MARKS = {
@@ -135,6 +137,13 @@ def step_line(step: Json) -> str:
     return f"  {step['name']}{undone}: {step['state']}" + (f", {told}" if told else "")
 
 
+def _cause(step: Json) -> str:
+    """What a step waits or failed for; while something is wrong that may heal, what to do as well."""
+    cause = step["cause"]
+    ordinary = step["state"] != "waiting" or cause["code"] in _ORDINARY
+    return str(cause["message"]) if ordinary else sentences(cause["message"], cause["remedy"])
+
+
 def detail(step: Json) -> str:
     """What there is to say of a step: its times once it ended, its attempts, and why it waits or failed."""
     said = []
@@ -145,7 +154,7 @@ def detail(step: Json) -> str:
     if step["attempts"] > 1:
         said.append(f"attempt {step['attempts']}")
     if step["cause"]:
-        said.append(step["cause"]["message"])
+        said.append(_cause(step))
     if step.get("told"):
         said.append(step["told"])
     return ", ".join(said)

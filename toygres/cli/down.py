@@ -15,7 +15,7 @@ _STOP_SECONDS = 15.0
 
 @app.command()
 def down() -> None:
-    """Stop what `toygres up` runs, servers too; their data stays."""
+    """Stop what `toygres up` runs on this machine, servers too; their data stays."""
     # They cost a third of a second to import: only for the command that needs them.
     from toygres.processes import identity, running
 
@@ -28,7 +28,7 @@ def down() -> None:
     os.kill(found.pid, signal.SIGTERM)
     if not identity.wait_gone(found.pid, found.started, _STOP_SECONDS):
         raise Unavailable(f"`toygres up` (process {found.pid}) hasn't stopped within {_STOP_SECONDS:.0f} s.")
-    say(f"`toygres up` on {home.path} has stopped, and its servers with it.")
+    say(f"`toygres up` on {home.path} has stopped, and its servers on this machine with it.")
 
 
 def _stop_leftovers(home: Home) -> str:

@@ -41,7 +41,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it's ready; `down` stops it.")] = False,
     ready_fd: Annotated[int | None, typer.Option(hidden=True, help="Where to tell that it's ready.")] = None,
 ) -> None:
-    """Start Toygres on this machine; Ctrl-C stops it, and every server with it."""
+    """Start Toygres on this machine; Ctrl-C stops it, and every server on this machine with it."""
     home = Home.find()
     if name is not None:
         # Before anything is started: one that can't be used is an error at once.
@@ -125,7 +125,7 @@ def _begin(home: Home, name: str | None, ready_fd: int | None) -> None:
         # What ends in an exit has told why already.
         if message := getattr(error, "message", ""):
             say(sentences(message, getattr(error, "remedy", "")))
-    say("\nCtrl-C stops everything; the data stays.")
+    say("\nCtrl-C stops everything on this machine; the data stays.")
 
 
 class _Stop:

@@ -15,7 +15,8 @@ from toygres.cli.reaching import reached
 
 Json = dict[str, Any]
 
-_ENDS = frozenset({signal.SIGINT, signal.SIGTERM})
+# The last is what a terminal says that was closed.
+_ENDS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 @app.command()

@@ -50,15 +50,16 @@ def require_here(found: Instance, platform: Platform) -> None:
         )
 
 
-def require_abandoned(services: Services, found: Instance, interrupted: Callable[[], bool]) -> None:
+def require_abandoned(services: Services, found: Instance, interrupted: Callable[[], bool], removal: str) -> None:
     """Return when the instance is what a one-shot command left that was killed. Raises Conflict.
 
-    Waits some seconds where that command may be alive: nobody knows at once that a process was killed.
+    `removal` is the command that removes it. Waits some seconds where that command may be alive: nobody knows at once
+    that a process was killed.
     """
     if found.operation_id is None:
         raise Conflict(
             f"{found.name} exists already, and is {found.state.value}.",
-            f"Take another name with --name, or remove it and its data: toygres deploy --remove --name {found.name}",
+            f"Take another name with --name, or remove it and its data: {removal}",
             instance_id=ids.shown(ids.INSTANCE, found.id),
         )
     going_on = operations.find(services.store, DEFAULT_PROJECT, found.operation_id)

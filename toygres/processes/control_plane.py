@@ -27,6 +27,7 @@ from toygres.processes.readiness import Readiness
 from toygres.processes.servers import Servers
 from toygres.processes.supervisor import NotStarted, Supervisor
 from toygres.processes.table import PROCESSES, ProcessRow, Stage
+from toygres.services import connect
 
 _STORES_SECONDS = 60.0
 _MIGRATION_SECONDS = 600.0
@@ -78,6 +79,7 @@ class ControlPlane:
         self._take_ports()
         self._start_stores()
         self._migrate()
+        self._require_places()
         self._servers.take_over(self._database_url())
         self._start_stage(Stage.ANSWERING)
         self._await_page()
@@ -118,7 +120,7 @@ class ControlPlane:
         if self._settings.database_url is None:
             where = place.find(self._home, place.Tenant.METADATA)
             self._stores["metadata"] = metadata = Metadata(self._home, where)
-            outside.note_platforms(self._home, self._settings, fresh=find_data(self._home) is None)
+            outside.note_platforms(self._home, self._settings, fresh=find_data(self._home) is None, way=False)
             self._settings = self._settings.model_copy(update={"database_url": SecretStr(metadata.url)})
         if self._settings.redis_url is None:
             self._stores["broker"] = broker = Broker(self._home)
@@ -129,6 +131,17 @@ class ControlPlane:
             self._supervisor.start(store.prepare())
         for name, store in self._stores.items():
             self._supervisor.await_ready(f"The {name}", store.ready, _STORES_SECONDS)
+
+    def _require_places(self) -> None:
+        """Return when each platform is the place that the metadata DB knows. Raises Misconfigured.
+
+        What leads there is noted then: without it nobody finds those instances when the home is to go.
+        """
+        if {self._settings.platform, *self._settings.platforms} <= {"local"}:
+            return
+        connect(self._settings, connections=2).close()
+        if "metadata" in self._stores:
+            outside.note_platforms(self._home, self._settings, fresh=False)
 
     def _note_external(self) -> None:
         """Write down whose servers we are about to put something into, for `destroy-everything` to name."""

@@ -49,7 +49,7 @@ def test_off_a_terminal_each_change_is_one_line(
     assert lines == [
         "Create an instance: demo, op_01h455vb4pex5vsknk084sn02q, 2 steps",
         "  apply_server: done, 250 ms",
-        "  verify_login: waiting, The server refused its parameters.",
+        "  verify_login: waiting, The server refused its parameters. Delete it and order it with others.",
         "  verify_login: done, 250 ms",
     ]
 
@@ -120,3 +120,10 @@ def test_the_live_list_is_redrawn_over_itself(operation: Any) -> None:
 
 def test_a_step_that_waited_tells_how_long(step: Any) -> None:
     assert detail(step("await_server", "done", waited_seconds=12.4)) == "250 ms, waited 12 s"
+
+
+def test_while_something_is_wrong_that_may_heal_what_to_do_is_told_too(step: Any, cause: Any) -> None:
+    trouble = {**cause, "code": "Unschedulable", "message": "No node can take it.", "remedy": "Add one."}
+    assert detail(step("await_server", "waiting", cause=trouble)).endswith("No node can take it. Add one.")
+    ordinary = {**trouble, "code": "Starting", "message": "It is starting.", "remedy": "Wait."}
+    assert detail(step("await_server", "waiting", cause=ordinary)).endswith("It is starting.")

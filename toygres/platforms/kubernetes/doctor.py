@@ -43,7 +43,9 @@ def examine(
         yield from rehearsal.rehearse(cluster, settings, place)
     else:
         untried = f"Without the namespace {place} nothing can be tried in it."
-        yield unchecked("dry run", untried, f"Make it (`kubectl create namespace {place}`), and run this again.")
+        made = "Run this again once it is there"
+        made += "." if told.standing is not Standing.WRONG else f" (`kubectl create namespace {place}`)."
+        yield unchecked("dry run", untried, made)
     yield _asked("network policies", lambda: surroundings.network_policies(cluster, settings))
 
 

@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 # What no watch tells of is looked at again so soon.
 _UNWATCHED_SECONDS = 2.0
+# No namespace has this UID.
+_NOWHERE = "absent"
 
 
 class KubernetesPlatform(Sight):
@@ -57,8 +59,13 @@ class KubernetesPlatform(Sight):
         return f"{self._cluster.describe()}, namespace {self._namespace('default')}"
 
     def identity(self) -> str | None:
-        """The UID of the default project's namespace, which is made when it may be; None when nobody can tell now."""
+        """The UID of the default project's namespace; None when nobody can tell now.
+
+        It is made when it may be, unless one is expected: then it is another place where there is none.
+        """
         try:
+            if self._expected is not None:
+                return self._cluster.identity(self._namespace("default")) or _NOWHERE
             return ensure_namespace(self._cluster, manifests.namespace(self._namespace("default")))
         except (Refused, Unavailable) as untold:
             log.info("cluster_identity_untold", reason=str(untold))
