@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from uuid import uuid4
 
@@ -14,13 +13,13 @@ from benchmarks.frame.clusters import ReadyTimes
 from benchmarks.frame.stack import await_that
 from toygres import postgres
 from toygres.config import Settings
-from toygres.domain import ids
 from toygres.domain.authority import Authority, KeptAuthority
-from toygres.domain.instance import Availability, Instance, InstanceSpec, InstanceState
+from toygres.domain.instance import Instance
 from toygres.domain.operation import NotYet
 from toygres.platforms.kubernetes.client import Cluster
 from toygres.platforms.kubernetes.names import Names
 from toygres.platforms.kubernetes.platform import KubernetesPlatform
+from toygres.platforms.kubernetes.rehearsal import made_up
 from toygres.platforms.protocol import ServerPhase, Target
 from toygres.secrets import new_credentials
 
@@ -31,6 +30,7 @@ class PlainSteps:
     """Takes a create's steps one after the other: what a worker calls, called as soon as it can be."""
 
     def __init__(self, cluster: Cluster, settings: Settings, ready: ReadyTimes) -> None:
+        self._settings = settings
         self._platform = KubernetesPlatform("plain", settings, cluster)
         self._ready = ready
         self._installation = uuid4()
@@ -80,38 +80,8 @@ class PlainSteps:
             await_that(what, partial(_done, remove, target), _GONE_SECONDS, 0.05)
 
     def _target(self) -> Target:
-        return Target(
-            instance=self._instance(),
-            fence=1,
-            operation_id=ids.new(),
-            installation_id=self._installation,
-            authority=self._authority,
-        )
-
-    def _instance(self) -> Instance:
-        offered, now = self._platform.capabilities(), datetime.now(UTC)
-        spec = InstanceSpec(
-            version=offered.default_version,
-            storage_bytes=offered.storage_bytes.default,
-            cpu_millicores=offered.cpu_millicores.default,
-            memory_bytes=offered.memory_bytes.default,
-        )
-        return Instance(
-            id=ids.new(),
-            project="default",
-            name=f"plain-{uuid4().hex[:8]}",
-            platform=self._platform.name,
-            spec=spec,
-            generation=1,
-            observed_generation=0,
-            state=InstanceState.CREATING,
-            port=None,
-            endpoint=None,
-            available=Availability(value=False, since=None, cause=None),
-            operation_id=None,
-            created_at=now,
-            updated_at=now,
-        )
+        target = made_up(self._settings, f"plain-{uuid4().hex[:8]}")
+        return replace(target, fence=1, installation_id=self._installation, authority=self._authority)
 
 
 def _next(target: Target) -> Target:

@@ -28,7 +28,7 @@ _AWAY = (CauseCode.PLATFORM_UNREACHABLE, CauseCode.PLATFORM_LOGIN_REFUSED, Cause
 
 def rehearse(cluster: Cluster, settings: Settings, place: str) -> Iterator[Finding]:
     """What the API server says to the objects of an instance of the default size; none of them is made."""
-    target, told, forbidden = _target(settings), False, []
+    target, told, forbidden = made_up(settings), False, []
     for body in _bodies(settings, place, target):
         kind = body["kind"]
         try:
@@ -95,7 +95,8 @@ def _bodies(settings: Settings, place: str, target: Target) -> list[Manifest]:
     return bodies
 
 
-def _target(settings: Settings) -> Target:
+def made_up(settings: Settings, name: str = NAME) -> Target:
+    """What a step would act on that makes an instance with everything left to its default; no ledger knows it."""
     offered, now = offers.capabilities(settings), datetime.now(UTC)
     spec = InstanceSpec(
         version=offered.default_version,
@@ -106,7 +107,7 @@ def _target(settings: Settings) -> Target:
     instance = Instance(
         id=ids.new(),
         project="default",
-        name=NAME,
+        name=name,
         platform="kubernetes",
         spec=spec,
         generation=1,
